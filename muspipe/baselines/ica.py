@@ -1,0 +1,131 @@
+"""Tuned blind source separation: finds the motor units of a sequence without being told their number.
+
+1. Principal components above the noise edge (subspace).
+2. One rotation, for maps and signals alike, that makes the maps skewed: bright patches (rotation).
+3. From each patch the sparsest non-negative map, which undoes the mixing of overlapping units (sparse).
+4. Patches of one unit, split by its onset delays, are linked by their signals; units within units are told apart (linking).
+5. Territories and twitch trains are refitted to the data in turn, by least squares (refit).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from muspipe.baselines.linking import lagged_similarity, link_patches, main_source, mend_nested, merge_copies
+from muspipe.baselines.refit import alternate, fit_signals
+from muspipe.baselines.shapes import flat, solidity, threshold_shape
+from muspipe.baselines.sparse import SparseSettings, sparse_maps
+from muspipe.baselines.subspace import signal_subspace
+from muspipe.methods import Units
+
+
+@dataclass(frozen=True)
+class TunedICA:
+    """Settings of method `ica`; tuned on simulated sequences of both scenarios, not on those that are reported."""
+
+    max_components: int = 120
+    """At most this many principal components, however little noise there is."""
+    snr_ceiling_db: float = 40.0
+    """Noise is taken to be at least this low; see `subspace.signal_subspace`."""
+    diameter_mm: tuple[float, float] = (2.0, 12.0)
+    """Diameters of circles with the areas of the smallest and largest territories sought."""
+    sparse: SparseSettings = field(default_factory=SparseSettings)
+    link_window_s: float = 0.010
+    """Signals of one unit's patches are at most about this far apart."""
+    link_similarity: float = 0.55
+    """Touching patches are linked if shifted copies of one signal explain this share of the other."""
+    merge_similarity: float = 0.6
+    """The same for overlapping units after a refit, when signals are purer."""
+    merge_overlap: float = 0.3
+    """Units are merged only if they share this much of the smaller one."""
+    nested_correlation: float = 0.25
+    nested_solidity_gain: float = 0.03
+    """See `linking.mend_nested`."""
+    territory_level: float = 0.3
+    """A territory is where a unit's map exceeds this fraction of its plateau. True discs that fade to 0.3 at their rim, and
+    flat ones, are both met best between 0.2 and 0.4."""
+    min_score: float = 0.0
+    """Units with a lower score are dropped."""
+    seed: int = 0
+    """of the rotation's start; the result hardly depends on it, but it is then the same every time."""
+
+    def find(self, velocity: np.ndarray, *, frame_rate_hz: float, pixel_mm: float) -> Units:
+        """Motor units in velocity (H, W, T) float32. The number found may be 0."""
+        image_shape = velocity.shape[:2]
+        x = np.ascontiguousarray(velocity.reshape(-1, velocity.shape[2]), np.float32)
+        area_px = tuple(np.pi / 4 * (d / pixel_mm) ** 2 for d in self.diameter_mm)
+        subspace = signal_subspace(x, self.max_components, self.snr_ceiling_db)
+        rng = np.random.default_rng(self.seed)
+        if subspace.rank == 0:
+            return _no_units(velocity)
+        maps, shapes = sparse_maps(subspace, image_shape, area_px, self.sparse, rng)
+        if len(shapes) == 0:
+            return _no_units(velocity)
+        signals, shapes, delayed = self._units_from_patches(x, maps, shapes, area_px, frame_rate_hz)
+        signals, shapes = alternate(x, signals, shapes, delayed, self.territory_level, 2)
+        keep = self._plausible(shapes, area_px)
+        signals, shapes, delayed = signals[keep], shapes[keep], delayed[keep]
+        if len(shapes) == 0:
+            return _no_units(velocity)
+        signals, shapes = self._resolve(x, signals, shapes, delayed, area_px, frame_rate_hz)
+        return self._result(subspace, signals, shapes, area_px)
+
+    def _units_from_patches(self, x, maps, shapes, area_px, frame_rate_hz):
+        """Link patches to units: (signals (n, T), shapes (n, H, W), delayed (n,))."""
+        maps, shapes, signals = self._mend(x, maps, shapes, area_px)
+        group = link_patches(shapes, self._similarity(signals, frame_rate_hz), self.link_similarity)
+        members = [np.flatnonzero(group == g) for g in range(group.max() + 1)]
+        delayed = np.array([len(m) > 1 for m in members])
+        sources = [main_source(maps[:, m], signals[m]) for m in members]
+        level = np.where(delayed, self.territory_level, self.sparse.core_level)
+        shapes = np.array(
+            [
+                threshold_shape(source[0].reshape(shapes.shape[1:]), shapes[m].any(axis=0), at)
+                for source, m, at in zip(sources, members, level, strict=True)
+            ]
+        )
+        return np.array([source[1] for source in sources]), shapes, delayed
+
+    def _resolve(self, x, signals, shapes, delayed, area_px, frame_rate_hz):
+        """Merge copies of one unit, tell nested units apart, and refit after each."""
+        similarity = self._similarity(signals, frame_rate_hz)
+        kept, merged = merge_copies(signals, shapes, similarity, self.merge_similarity, self.merge_overlap)
+        if len(kept) < len(signals):
+            delayed = delayed[kept]
+            signals, shapes = alternate(x, signals[kept], merged, delayed, self.territory_level, 1)
+        _, mended, _ = self._mend(x, flat(shapes).T, shapes, area_px)
+        if not np.array_equal(mended, shapes):
+            signals, shapes = alternate(
+                x, fit_signals(flat(mended), x), mended, delayed, self.territory_level, 1
+            )
+        return signals, shapes
+
+    def _result(self, subspace, signals, shapes, area_px):
+        """Score, sort, and bring the twitch trains to the velocity's unit."""
+        keep = self._plausible(shapes, area_px)
+        signals, shapes = signals[keep], shapes[keep]
+        masks = flat(shapes)
+        explained = np.sum((masks @ subspace.basis) ** 2, axis=1) / np.maximum(masks.sum(axis=1), 1)
+        scores = np.clip(explained * [solidity(shape) for shape in shapes], 0, 1).astype(np.float32)
+        order = np.argsort(-scores, kind="stable")
+        order = order[scores[order] >= self.min_score]
+        return Units(shapes[order], signals[order], scores[order])
+
+    def _mend(self, x, maps, shapes, area_px):
+        return mend_nested(x, maps, shapes, area_px[1], self.nested_correlation, self.nested_solidity_gain)
+
+    def _similarity(self, signals, frame_rate_hz):
+        step = max(1, round(0.0025 * frame_rate_hz))
+        max_lag = max(1, round(self.link_window_s * frame_rate_hz / step)) * step
+        return lagged_similarity(signals, max_lag, step)
+
+    def _plausible(self, shapes, area_px):
+        areas = shapes.sum(axis=(1, 2))
+        return (areas >= area_px[0]) & (areas <= area_px[1])
+
+
+def _no_units(velocity):
+    height, width, n_frames = velocity.shape
+    return Units(np.zeros((0, height, width), bool), np.zeros((0, n_frames), np.float32), np.zeros(0, np.float32))

@@ -1,0 +1,52 @@
+"""Least-squares fits between territories and twitch trains.
+
+Shapes: velocity X (P, T), maps (P, n) or (n, P), signals (n, T), shapes bool (n, H, W).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from muspipe.baselines.shapes import dilate, flat, plateau, threshold_shape
+
+
+def fit_signals(maps: np.ndarray, velocity: np.ndarray, ridge: float = 1e-4) -> np.ndarray:
+    """Signals float32 (n, T) that best explain the velocity (P, T) as the sum of maps (n, P) x signals.
+
+    The ridge, relative to unit-norm maps, keeps maps that are nearly alike from fitting noise against each other.
+    """
+    norms = np.sqrt(np.einsum("ij,ij->i", maps, maps, dtype=np.float64))[:, None] + 1e-12
+    maps = (maps / norms).astype(np.float32)
+    gram = (maps @ maps.T).astype(np.float64)
+    gram[np.diag_indices_from(gram)] += ridge
+    return (np.linalg.solve(gram, (maps @ velocity).astype(np.float64)) / norms).astype(np.float32)
+
+
+def fit_maps(signals: np.ndarray, velocity: np.ndarray, ridge: float = 1e-3) -> np.ndarray:
+    """Maps float32 (n, P) for given signals (n, T), in multiples of the signals' norm."""
+    norms = np.linalg.norm(signals, axis=1, keepdims=True) + 1e-12
+    signals = (signals / norms).astype(np.float32)
+    gram = (signals @ signals.T).astype(np.float64)
+    gram[np.diag_indices_from(gram)] += ridge
+    return np.linalg.solve(gram, (signals @ velocity.T).astype(np.float64)).astype(np.float32)
+
+
+def alternate(velocity, signals, shapes, delayed, level: float, iterations: int):
+    """Fit maps to signals, take territories from the maps, fit signals to the maps within the territories; repeat.
+
+    delayed: bool (n,), units whose onset spreads over the territory. Their pixels follow s(t - d), about s(t) - d s'(t),
+    so they get a second map, that of s'; the first is then the response whatever the delay.
+    Returns (signals, shapes); a signal is the velocity on its unit's plateau.
+    """
+    for _ in range(iterations):
+        n = len(signals)
+        slopes = np.gradient(signals[delayed], axis=1)
+        maps = fit_maps(np.concatenate([signals, slopes]), velocity)
+        shapes = np.array(
+            [threshold_shape(m.reshape(s.shape), s, level) for m, s in zip(maps, shapes, strict=False)]
+        )
+        levels = np.array([plateau(m.reshape(s.shape), s) for m, s in zip(maps, shapes, strict=False)])
+        maps /= np.concatenate([levels, levels[delayed]])[:, None] + 1e-12
+        grown = flat(np.where(delayed[:, None, None], dilate(shapes), shapes))
+        signals = fit_signals(maps * np.concatenate([grown, grown[delayed]]), velocity)[:n]
+    return signals, shapes

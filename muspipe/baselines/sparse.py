@@ -1,0 +1,87 @@
+"""Maps of single sources: the sparsest non-negative maps in the signal subspace.
+
+Territories overlap, so their maps are correlated, and maps that ICA keeps uncorrelated are mixed. Where the responses are
+non-negative, each true map is the one of least total brightness among the non-negative maps that are bright at its core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from muspipe.baselines.rotation import skewed_maps
+from muspipe.baselines.shapes import bright_shape, threshold_shape
+from muspipe.baselines.subspace import SignalSubspace
+
+
+@dataclass(frozen=True)
+class SparseSettings:
+    """How sparse maps are sought."""
+
+    iterations: int = 8
+    """of the reweighted least squares that find one map"""
+    negative_weight: float = 5.0
+    """Negative values cost this much more than positive ones."""
+    noise_multiple: float = 3.0
+    """Values below this many SDs of the map's noise are not pressed further towards zero."""
+    smallest_level: float = 0.03
+    """The same as a fraction of the core's level, for recordings without noise."""
+    core_level: float = 0.5
+    """A core is where a map exceeds this fraction of its peak."""
+    duplicate_correlation: float = 0.95
+    """Maps more alike than this are one."""
+    rounds: int = 3
+    """After the first ICA the directions that no map covers yet are searched again, up to this many rounds in all."""
+
+
+def sparse_maps(
+    subspace: SignalSubspace, image_shape, area_px: tuple[float, float], settings: SparseSettings, rng
+) -> tuple[np.ndarray, np.ndarray]:
+    """(maps (P, n), cores bool (n, H, W)); maps are 1 at their cores' median. area_px: (least, largest) size of a core."""
+    maps, directions, cores = [], [], []
+    open_directions = subspace.basis
+    for _ in range(settings.rounds):
+        if open_directions.shape[1] == 0:
+            break
+        found = 0
+        for start in skewed_maps(open_directions, rng).T:
+            core = bright_shape(start.reshape(image_shape), settings.core_level, max(1, round(area_px[0])))
+            if not area_px[0] / 2 <= core.sum() <= area_px[1]:
+                continue
+            image = _sparsest(subspace, core.ravel(), start, settings)
+            direction = image / np.linalg.norm(image)
+            if maps and np.max(np.abs(np.array(directions) @ direction)) > settings.duplicate_correlation:
+                continue
+            core = threshold_shape(image.reshape(image_shape), core, settings.core_level)
+            level = np.median(image[core.ravel()]) if core.any() else 0
+            if not level > 0:
+                continue
+            maps.append(image / level)
+            directions.append(direction)
+            cores.append(core)
+            found += 1
+        if found == 0 or len(maps) >= subspace.rank:
+            break
+        covered = subspace.basis.T @ np.array(directions).T
+        open_directions = subspace.basis @ np.linalg.qr(covered, mode="complete")[0][:, len(maps) :]
+    if not maps:
+        return np.zeros((len(subspace.basis), 0), np.float32), np.zeros((0, *image_shape), bool)
+    return np.array(maps, np.float32).T, np.array(cores)
+
+
+def _sparsest(subspace, core, start, settings):
+    """The map (P,) of mean 1 over `core` with the least asymmetric absolute sum, from `start` on."""
+    basis = subspace.basis
+    at_core = basis[core].mean(axis=0).astype(np.float64)
+    weights = basis.T @ start
+    weights = (weights / (at_core @ weights)).astype(np.float32)
+    for _ in range(settings.iterations):
+        image = basis @ weights
+        least = max(settings.smallest_level, settings.noise_multiple * subspace.noise_sd(weights))
+        stiffness = 1 / np.maximum(np.abs(image), np.float32(least))
+        stiffness[image < -least] *= settings.negative_weight
+        moment = (basis * stiffness[:, None]).T @ basis
+        solution = np.linalg.solve(moment.astype(np.float64), at_core)
+        weights = (solution / (at_core @ solution)).astype(np.float32)
+    return basis @ weights

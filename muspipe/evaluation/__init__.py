@@ -1,0 +1,5 @@
+"""How well found motor units agree with the true ones: detection, segmentation, firings (Ali et al. 2020, section IV)."""
+
+from muspipe.evaluation.compare import compare
+
+__all__ = ["compare"]

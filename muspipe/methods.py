@@ -1,0 +1,41 @@
+"""Methods that find motor units in a velocity sequence, by name; each is loaded when first used."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.errors import InputError
+
+
+@dataclass(frozen=True)
+class Units:
+    """Motor units found in a sequence, best first."""
+
+    territories: np.ndarray
+    """bool (n, H, W)"""
+    twitch_trains: np.ndarray
+    """float32 (n, T), in the sequence's velocity unit"""
+    scores: np.ndarray
+    """float32 (n,), 0-1: the method's confidence"""
+
+
+METHODS = {
+    "ica": "muspipe.baselines.ica:TunedICA",
+    "stica": "muspipe.baselines.stica:SpatioTemporalICA",
+}
+"""name -> module:class. The class is a dataclass of settings with `find(velocity, *, frame_rate_hz, pixel_mm) -> Units`."""
+
+
+def get_method(name: str, **settings):
+    """The method called `name`, its settings changed as given. Raises InputError for an unknown name or setting."""
+    if name not in METHODS:
+        raise InputError(f"unknown method {name!r}: expected one of {', '.join(METHODS)}")
+    module, _, attribute = METHODS[name].partition(":")
+    method = getattr(importlib.import_module(module), attribute)
+    try:
+        return method(**settings)
+    except TypeError as error:
+        raise InputError(f"method {name!r}: {error}") from error

@@ -1,0 +1,155 @@
+"""One simulated sequence: what it is made of, and the velocity images rendered from that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from simulator import firings as _firings
+from simulator import territories as _territories
+from simulator import waveform as _waveform
+from simulator.config import SimulationConfig
+
+Seed = int | np.random.SeedSequence
+
+
+@dataclass(frozen=True)
+class MuscleSequence:
+    """A contracting muscle in cross-section: `n_units` motor units, their territories, twitch trains and firings.
+
+    Holds the drawn parameters, first axis n_units; maps, trains and images are computed from them when first asked for.
+    Positions (y, x) [mm], times [s] from the first frame, velocities in arbitrary units standing for mm/s.
+    """
+
+    config: SimulationConfig
+    centres_mm: np.ndarray  # (n, 2)
+    diameters_mm: np.ndarray  # (n,)
+    delay_angles_rad: np.ndarray  # (n,) direction, from +x towards +y, in which the onset delay grows
+    firing_rates_hz: np.ndarray  # (n,)
+    contraction_times_s: np.ndarray  # (n,)
+    half_relaxation_ratios: np.ndarray  # (n,)
+    peak_velocities: np.ndarray  # (n,)
+    synchronisation: float  # share of firings moved to another unit's
+    firings_s: np.ndarray  # (F,) all firings, lead-in included, by unit, then time
+    unit_of_firing: np.ndarray  # (F,) int32
+    noise_seed: int  # seeds the noise of render() when none is given
+
+    @property
+    def n_units(self) -> int:
+        return len(self.diameters_mm)
+
+    @cached_property
+    def territories(self) -> np.ndarray:
+        """bool (n, H, W): pixels whose centre lies in the unit's disc."""
+        return _territories.territory_masks(self.centres_mm, self.diameters_mm, self.config)
+
+    @cached_property
+    def firings(self) -> list[np.ndarray]:
+        """Firing instants [s] of each unit within the sequence, float64, rising."""
+        inside = (self.firings_s >= 0) & (self.firings_s < self.config.duration_s)
+        times_s, units = self.firings_s[inside], self.unit_of_firing[inside]
+        return np.split(times_s, np.searchsorted(units, np.arange(1, self.n_units)))
+
+    @cached_property
+    def twitch_trains(self) -> np.ndarray:
+        """float32 (n, T): each unit's velocity at its territory's centre."""
+        return self._trains(0.0)
+
+    @cached_property
+    def peak_latencies_s(self) -> np.ndarray:
+        """(n,) time [s] from a firing to the peak velocity of its twitch."""
+        return _waveform.peak_latency_s(self.contraction_times_s, self.half_relaxation_ratios)
+
+    @cached_property
+    def components(self) -> tuple[np.ndarray, np.ndarray]:
+        """(maps (C, H, W), signals (C, T)), float32: the velocity is the sum of their outer products.
+
+        C is n_units in a separable scenario, five times that with onset delays (see `territories.response_maps`).
+        """
+        nodes_s = _territories.delay_nodes_s(self.config)
+        maps = _territories.response_maps(
+            self.centres_mm, self.diameters_mm, self.delay_angles_rad, nodes_s, self.config
+        )
+        if len(nodes_s) == 1:
+            return maps[:, 0], self.twitch_trains
+        signals = np.stack([self._trains(node_s) for node_s in nodes_s], axis=1)
+        return maps.reshape(-1, *self.config.image_shape), signals.reshape(-1, self.config.n_frames)
+
+    def render(self, snr_db: float | None = None, seed: Seed | None = None, out: np.ndarray | None = None) -> np.ndarray:
+        """Velocity images, float32 (H, W, T).
+
+        snr_db: 10 log10(mean power of the clean sequence / power of the white Gaussian noise); None or inf adds none.
+        seed: of the noise; None takes the sequence's own, so that the same call gives the same images.
+        out: a float32 (H, W, T) C-contiguous array to reuse.
+        """
+        config = self.config
+        shape = (*config.image_shape, config.n_frames)
+        if out is None:
+            out = np.empty(shape, np.float32)
+        elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+            raise ValueError(f"out: expected C-contiguous float32 {shape}, got {out.dtype} {out.shape}")
+        maps, signals = self.components
+        np.matmul(maps.reshape(len(maps), -1).T, signals, out=out.reshape(-1, config.n_frames))
+        if snr_db is not None and np.isfinite(snr_db):
+            rng = np.random.default_rng(self.noise_seed if seed is None else seed)
+            noise = rng.standard_normal(shape, dtype=np.float32)
+            noise *= noise_sd(mean_power(out), snr_db)
+            out += noise
+        elif snr_db is not None and not snr_db > 0:
+            raise ValueError(f"snr_db: expected decibels, inf or None, got {snr_db}")
+        return out
+
+    def _trains(self, delay_s):
+        config = self.config
+        return _waveform.twitch_trains(
+            self.firings_s, self.unit_of_firing, self.n_units,
+            self.contraction_times_s, self.half_relaxation_ratios, self.peak_velocities,
+            frame_rate_hz=config.frame_rate_hz, n_frames=config.n_frames,
+            support_s=config.twitch_support_s, delay_s=delay_s,
+        )
+
+
+def simulate(config: SimulationConfig, seed: Seed) -> MuscleSequence:
+    """Draw one sequence. The same config and seed give the same sequence on every machine and in every process."""
+    rng = np.random.default_rng(seed)
+    low, high = config.n_units_range
+    n = int(rng.integers(low, high + 1))
+    centres_mm, diameters_mm = _territories.draw_discs(rng, n, config)
+    rates_hz = rng.uniform(*config.firing_rate_hz, n)
+    contraction_times_s = rng.uniform(*config.contraction_time_s, n)
+    half_relaxation_ratios = rng.uniform(*config.half_relaxation_ratio, n)
+    if config.peak_velocity_lognormal:
+        median, sigma = config.peak_velocity
+        peak_velocities = median * np.exp(sigma * rng.standard_normal(n))
+    else:
+        peak_velocities = rng.uniform(*config.peak_velocity, n)
+    delay_angles_rad = rng.uniform(0, 2 * np.pi, n)
+    synchronisation = float(rng.uniform(*config.synchronisation))
+    firings_s, unit_of_firing = _firings.draw_firings(rng, rates_hz, synchronisation, config)
+    return MuscleSequence(
+        config=config,
+        centres_mm=centres_mm,
+        diameters_mm=diameters_mm,
+        delay_angles_rad=delay_angles_rad,
+        firing_rates_hz=rates_hz,
+        contraction_times_s=contraction_times_s,
+        half_relaxation_ratios=half_relaxation_ratios,
+        peak_velocities=peak_velocities,
+        synchronisation=synchronisation,
+        firings_s=firings_s,
+        unit_of_firing=unit_of_firing,
+        noise_seed=int(rng.integers(2**63)),
+    )
+
+
+def mean_power(velocity: np.ndarray) -> float:
+    """Mean square of an array, accumulated in float64 by blocks."""
+    flat = velocity.reshape(-1)
+    return sum(float(np.dot(part, part)) for part in np.array_split(flat, max(1, flat.size // 65536))) / flat.size
+
+
+def noise_sd(clean_power: float, snr_db: float) -> np.float32:
+    """SD of the noise that gives `snr_db` to a sequence of this mean power."""
+    return np.float32(np.sqrt(clean_power / 10.0 ** (snr_db / 10.0)))
