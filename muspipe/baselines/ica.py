@@ -46,7 +46,7 @@ class TunedICA:
     territory_level: float = 0.3
     """A territory is where a unit's map exceeds this fraction of its plateau. True discs that fade to 0.3 at their rim, and
     flat ones, are both met best between 0.2 and 0.4."""
-    min_score: float = 0.0
+    min_score: float = 0.3
     """Units with a lower score are dropped."""
     seed: int = 0
     """of the rotation's start; the result hardly depends on it, but it is then the same every time."""

@@ -29,10 +29,8 @@ class SparseSettings:
     """The same as a fraction of the core's level, for recordings without noise."""
     core_level: float = 0.5
     """A core is where a map exceeds this fraction of its peak."""
-    duplicate_correlation: float = 0.95
+    duplicate_correlation: float = 0.9
     """Maps more alike than this are one."""
-    rounds: int = 3
-    """After the first ICA the directions that no map covers yet are searched again, up to this many rounds in all."""
 
 
 def sparse_maps(
@@ -40,31 +38,20 @@ def sparse_maps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(maps (P, n), cores bool (n, H, W)); maps are 1 at their cores' median. area_px: (least, largest) size of a core."""
     maps, directions, cores = [], [], []
-    open_directions = subspace.basis
-    for _ in range(settings.rounds):
-        if open_directions.shape[1] == 0:
-            break
-        found = 0
-        for start in skewed_maps(open_directions, rng).T:
-            core = bright_shape(start.reshape(image_shape), settings.core_level, max(1, round(area_px[0])))
-            if not area_px[0] / 2 <= core.sum() <= area_px[1]:
-                continue
-            image = _sparsest(subspace, core.ravel(), start, settings)
-            direction = image / np.linalg.norm(image)
-            if maps and np.max(np.abs(np.array(directions) @ direction)) > settings.duplicate_correlation:
-                continue
-            core = threshold_shape(image.reshape(image_shape), core, settings.core_level)
-            level = np.median(image[core.ravel()]) if core.any() else 0
-            if not level > 0:
-                continue
+    for start in skewed_maps(subspace.basis, rng).T:
+        core = bright_shape(start.reshape(image_shape), settings.core_level, max(1, round(area_px[0])))
+        if not area_px[0] / 2 <= core.sum() <= area_px[1]:
+            continue
+        image = _sparsest(subspace, core.ravel(), start, settings)
+        direction = image / np.linalg.norm(image)
+        if maps and np.max(np.abs(np.array(directions) @ direction)) > settings.duplicate_correlation:
+            continue
+        core = threshold_shape(image.reshape(image_shape), core, settings.core_level)
+        level = np.median(image[core.ravel()]) if core.any() else 0
+        if level > 0:
             maps.append(image / level)
             directions.append(direction)
             cores.append(core)
-            found += 1
-        if found == 0 or len(maps) >= subspace.rank:
-            break
-        covered = subspace.basis.T @ np.array(directions).T
-        open_directions = subspace.basis @ np.linalg.qr(covered, mode="complete")[0][:, len(maps) :]
     if not maps:
         return np.zeros((len(subspace.basis), 0), np.float32), np.zeros((0, *image_shape), bool)
     return np.array(maps, np.float32).T, np.array(cores)

@@ -1,0 +1,63 @@
+"""`muspipe evaluate`: how well a method finds the motor units of a simulated data set."""
+
+from __future__ import annotations
+
+import argparse
+
+OUTPUTS = ("metrics.json", "table.md", "metrics.png")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("data", metavar="DATA", help="folder made by `muspipe simulate`")
+    parser.add_argument("--method", default="ica", help="ica (default) or stica")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for metrics.json, table.md, metrics.png")
+    parser.add_argument("--split", default="test", help="train, val or test (default)")
+    parser.add_argument(
+        "--snr", type=float, nargs="+", default=[float("inf"), 20.0, 10.0], metavar="DB",
+        help="noise levels [dB]; default inf 20 10",
+    )  # fmt: skip
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N sequences of each number of motor units")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes; default one for each CPU core")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing metrics")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0. A run that was killed goes on when it is started again."""
+    import json
+    from pathlib import Path
+
+    from tqdm import tqdm
+
+    from muspipe.evaluation.run import JOURNAL, evaluate
+    from muspipe.evaluation.table import markdown_table
+    from muspipe.figures.metrics import draw_metrics
+    from muspipe.outputs import output_files
+    from simulator.errors import InputError
+
+    for name in ("limit", "workers"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name}: expected a number from 1, got {value}")
+    if any(snr != snr or snr == float("-inf") for snr in args.snr):
+        raise InputError("--snr: expected decibels or inf, got nan or -inf")
+    out = Path(args.out)
+    with tqdm(unit="sequence", disable=None) as bar:
+
+        def progress(finished, of):
+            bar.total = of
+            bar.update(finished - bar.n)
+
+        with output_files(out, OUTPUTS, args.overwrite) as folder:
+            metrics = evaluate(
+                args.data, args.method, out, split=args.split, snrs_db=args.snr, limit=args.limit,
+                workers=args.workers, progress=progress,
+            )  # fmt: skip
+            table = markdown_table(metrics)
+            (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+            (folder / "table.md").write_text(table, encoding="utf-8")
+            draw_metrics({args.method: metrics}).savefig(folder / "metrics.png", dpi=200)
+    (out / JOURNAL).unlink(missing_ok=True)
+    print(table, end="")
+    print(f"\n{', '.join(str(out / name) for name in OUTPUTS)}")
+    return 0

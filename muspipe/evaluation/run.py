@@ -1,0 +1,174 @@
+"""A method on a whole data set: every sequence at every noise level, in parallel, resumable.
+
+Results of single sequences go to a journal as they come, one JSON line each; a killed run reads it and goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import time
+from concurrent.futures import FIRST_COMPLETED, wait
+from pathlib import Path
+
+import numpy as np
+
+import muspipe
+from muspipe.evaluation.compare import METRICS, compare
+from muspipe.methods import get_method
+from simulator.errors import InputError
+from simulator.processes import worker_pool
+from simulator.shards import open_dataset
+
+JOURNAL = "sequences.partial.jsonl"
+CHUNK = 4
+"""Sequences a worker takes at a time."""
+
+
+def evaluate(
+    data, method: str, out, *, split="test", snrs_db=(np.inf, 20.0, 10.0), limit=None, workers=None, settings=None,
+    progress=None,
+) -> dict:  # fmt: skip
+    """Metrics of `method` on a split of the data set folder `data`; see `summarise` for what is returned.
+
+    snrs_db: noise levels [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most so
+    many sequences of each number of motor units. settings: dict, where the method's shall differ from its defaults.
+    out: folder of the journal. progress: called with (finished, of) whenever some more sequences are finished.
+    """
+    dataset = open_dataset(data, split)
+    finder = get_method(method, **(settings or {}))
+    identity = {
+        "method": method,
+        "settings": dataclasses.asdict(finder),
+        "data": {
+            "scenario": dataset.config.name,
+            "config": dataset.config.to_dict(),
+            "split": split,
+            "seed": dataset.manifest["seed"],
+            "shards": [s["sha256"] for s in dataset.manifest["shards"] if s["split"] == split],
+        },
+        "limit": limit,
+        "versions": {"muspipe": muspipe.__version__, "numpy": np.__version__},
+    }
+    chosen = _choose(dataset.n_units, limit)
+    snrs_db = [float(snr) for snr in snrs_db]
+    journal = Path(out) / JOURNAL
+    rows = _read_journal(journal, identity)
+    done = {(row["snr_db"], row["index"]) for row in rows}
+    tasks = [(i, snr) for snr in snrs_db for i in chosen if (_json_number(snr), i) not in done]
+    total = len(chosen) * len(snrs_db)
+    if progress:
+        progress(total - len(tasks), total)
+    with open(journal, "a", encoding="utf-8") as file:
+        if not rows:
+            file.write(json.dumps(identity) + "\n")
+        for part in _run(tasks, str(data), split, method, settings or {}, workers):
+            rows += part
+            file.write("".join(json.dumps(row) + "\n" for row in part))
+            file.flush()
+            if progress:
+                progress(total - len(tasks) + len({(r["snr_db"], r["index"]) for r in rows} - done), total)
+    wanted = {(_json_number(snr), i) for snr in snrs_db for i in chosen}
+    rows = [row for row in rows if (row["snr_db"], row["index"]) in wanted]
+    return summarise(identity, sorted(rows, key=lambda r: (-_number(r["snr_db"]), r["n_true"], r["index"])))
+
+
+def summarise(identity: dict, rows: list[dict]) -> dict:
+    """{**identity, "cells": [...], "sequences": rows}: per noise level and number of motor units, of each metric the
+    `mean`, the `sd` (n - 1) over sequences, and their number `n` (sequences in which nothing matched have no
+    segmentation or firing metrics).
+    """
+    cells = []
+    for snr, n_units in sorted({(_number(r["snr_db"]), r["n_true"]) for r in rows}, key=lambda c: (-c[0], c[1])):
+        here = [r for r in rows if _number(r["snr_db"]) == snr and r["n_true"] == n_units]
+        cell = {"scenario": identity["data"]["scenario"], "snr_db": _json_number(snr), "n_units": n_units}
+        for metric in (*METRICS, "n_found", "seconds"):
+            values = [r[metric] for r in here if r[metric] is not None]
+            cell[metric] = {
+                "mean": float(np.mean(values)) if values else None,
+                "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+                "n": len(values),
+            }
+        cells.append(cell | {"n_sequences": len(here)})
+    return identity | {"cells": cells, "sequences": rows}
+
+
+def _choose(n_units, limit):
+    """Indices of the first `limit` sequences of each number of motor units, in order."""
+    if limit is None:
+        return list(range(len(n_units)))
+    return sorted(int(i) for n in np.unique(n_units) for i in np.flatnonzero(n_units == n)[:limit])
+
+
+def _run(tasks, data, split, method, settings, workers):
+    """Yield lists of rows as they are finished. With one worker, in this process."""
+    chunks = [tasks[i : i + CHUNK] for i in range(0, len(tasks), CHUNK)]
+    work = functools.partial(_rows, data, split, method, settings)
+    workers = min(workers or os.cpu_count() or 1, len(chunks))
+    if workers <= 1:
+        yield from map(work, chunks)
+        return
+    with worker_pool(workers) as pool:
+        pending = {pool.submit(work, chunk) for chunk in chunks}
+        try:
+            while pending:
+                finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+_open_dataset = functools.lru_cache(maxsize=1)(open_dataset)
+
+
+def _rows(data, split, method, settings, tasks):
+    """Worker: metrics of some (index, snr_db)."""
+    dataset = _open_dataset(data, split)
+    finder = get_method(method, **settings)
+    rows = []
+    for index, snr_db in tasks:
+        sequence = dataset[index]
+        velocity = sequence.render(snr_db)
+        rate_hz, pixel_mm = sequence.config.frame_rate_hz, sequence.config.pixel_mm
+        start = time.perf_counter()
+        units = finder.find(velocity, frame_rate_hz=rate_hz, pixel_mm=pixel_mm)
+        seconds = time.perf_counter() - start
+        metrics = compare(
+            units.territories, units.twitch_trains, sequence.territories, sequence.twitch_trains, rate_hz,
+            discharges_s=[t + delay for t, delay in zip(sequence.firings, sequence.peak_latencies_s, strict=True)],
+        )  # fmt: skip
+        row = {"index": index, "snr_db": _json_number(snr_db)} | metrics | {"seconds": round(seconds, 4)}
+        rows.append({key: None if value != value else value for key, value in row.items()})  # NaN is no JSON
+    return rows
+
+
+def _read_journal(journal, identity):
+    """Rows of an earlier, unfinished run of the same evaluation; a half-written last line is dropped."""
+    if not journal.exists():
+        return []
+    lines = journal.read_text(encoding="utf-8").split("\n")
+    whole = lines[:-1]
+    if not whole:
+        journal.unlink()
+        return []
+    if json.loads(whole[0]) != json.loads(json.dumps(identity)):
+        raise InputError(
+            f"{journal}: is of an unfinished evaluation of other data, another method or version: finish that one, "
+            "delete the file, or choose another output folder"
+        )
+    if lines[-1]:
+        journal.write_text("\n".join(whole) + "\n", encoding="utf-8")
+    return [json.loads(line) for line in whole[1:]]
+
+
+def _json_number(snr_db):
+    """JSON has no infinity."""
+    return "inf" if np.isinf(snr_db) else float(snr_db)
+
+
+def _number(snr_db):
+    return float(snr_db)
