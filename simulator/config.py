@@ -109,7 +109,7 @@ class SimulationConfig:
     @property
     def n_units_range(self) -> tuple[int, int]:
         """Inclusive range of the number of motor units."""
-        return (self.n_units, self.n_units) if isinstance(self.n_units, int) else self.n_units
+        return self.n_units if isinstance(self.n_units, tuple) else (self.n_units, self.n_units)
 
     def __post_init__(self):
         for field in ("height_px", "width_px", "n_frames", "frame_rate_hz", "pixel_mm", "twitch_support_s"):
@@ -118,8 +118,9 @@ class SimulationConfig:
             self._require(getattr(self, field) >= 0, field, "zero or a positive number")
         for field in ("diameter_mm", "firing_rate_hz", "contraction_time_s", "half_relaxation_ratio", "interval_clip"):
             self._require(0 < getattr(self, field)[0] <= getattr(self, field)[1], field, "(low, high), 0 < low <= high")
-        low, high = self.n_units_range
-        self._require(isinstance(low, int) and isinstance(high, int) and 1 <= low <= high, "n_units", "1 <= low <= high")
+        whole = len(self.n_units_range) == 2 and all(isinstance(n, int) for n in self.n_units_range)
+        expected = "an integer from 1, or a range (low, high) of such"
+        self._require(whole and 1 <= self.n_units_range[0] <= self.n_units_range[1], "n_units", expected)
         self._require(self.interval_clip[0] <= 1 <= self.interval_clip[1], "interval_clip", "a range that holds 1")
         self._require(0 <= self.synchronisation[0] <= self.synchronisation[1] <= 1, "synchronisation", "shares in 0-1")
         self._require(0 < self.plateau_fraction <= 1, "plateau_fraction", "a fraction of the radius in (0, 1]")

@@ -30,7 +30,7 @@ def twitch_velocity(time_s, contraction_time_s, half_relaxation_ratio, dtype=np.
     m = np.asarray(m, dtype)
     u = np.asarray(time_s / contraction_time_s, dtype)
     # x' is proportional to (1 - u) u^(m-1) e^(m(1-u)); in logarithms, in place: this is the simulator's inner loop.
-    value = np.log(np.maximum(u, np.finfo(dtype).tiny))
+    value = np.asarray(np.log(np.maximum(u, np.finfo(dtype).tiny)))
     value *= m1
     value += offset
     value -= m * u

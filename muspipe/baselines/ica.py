@@ -60,9 +60,12 @@ class TunedICA:
         rng = np.random.default_rng(self.seed)
         if subspace.rank == 0:
             return _no_units(velocity)
-        maps, shapes = sparse_maps(subspace, image_shape, area_px, self.sparse, rng)
+        maps, shapes, background = sparse_maps(subspace, image_shape, area_px, self.sparse, rng)
         if len(shapes) == 0:
             return _no_units(velocity)
+        if background.shape[1]:
+            everything = np.concatenate([maps, background], axis=1)
+            x = x - background @ fit_signals(everything.T, x)[len(shapes) :]
         signals, shapes, delayed = self._units_from_patches(x, maps, shapes, area_px, frame_rate_hz)
         signals, shapes = alternate(x, signals, shapes, delayed, self.territory_level, 2)
         keep = self._plausible(shapes, area_px)

@@ -1,0 +1,123 @@
+"""Both separations on simulated sequences that no setting was tuned on."""
+
+import numpy as np
+import pytest
+
+from muspipe.baselines.ica import TunedICA
+from muspipe.baselines.stica import SpatioTemporalICA
+from muspipe.evaluation import compare
+from muspipe.methods import METHODS, get_method
+from simulator import SimulationConfig, simulate
+
+
+def mean_metrics(method, scenario, n_units, snr_db, seeds, **changes):
+    rows = []
+    for seed in seeds:
+        sequence = simulate(SimulationConfig.scenario(scenario, n_units=n_units, **changes), seed)
+        config = sequence.config
+        units = method.find(sequence.render(snr_db), frame_rate_hz=config.frame_rate_hz, pixel_mm=config.pixel_mm)
+        rows.append(
+            compare(
+                units.territories, units.twitch_trains, sequence.territories, sequence.twitch_trains, config.frame_rate_hz
+            )
+        )
+    return {name: np.mean([row[name] for row in rows]) for name in rows[0] if name != "roa_discharges"}
+
+
+@pytest.mark.parametrize(
+    "scenario, n_units, snr_db, recall, precision, seg_recall, seg_precision, roa",
+    [
+        ("paper", 1, 10, 1.00, 0.99, 0.98, 0.99, 0.99),
+        ("paper", 25, None, 0.95, 0.99, 0.97, 0.99, 0.96),
+        ("paper", 25, 10, 0.95, 0.98, 0.97, 0.99, 0.96),
+        ("physiological", 5, 20, 0.95, 0.95, 0.93, 0.97, 0.97),
+        ("physiological", 25, 20, 0.92, 0.92, 0.92, 0.96, 0.94),
+    ],
+)
+def test_tuned_ica_finds_the_units(scenario, n_units, snr_db, recall, precision, seg_recall, seg_precision, roa):
+    got = mean_metrics(TunedICA(), scenario, n_units, snr_db, range(7000, 7005))
+    assert got["recall"] >= recall and got["precision"] >= precision
+    assert got["segmentation_recall"] >= seg_recall and got["segmentation_precision"] >= seg_precision
+    assert got["roa"] >= roa
+
+
+def test_twitch_trains_have_the_velocitys_unit():
+    sequence = simulate(SimulationConfig.scenario("paper", n_units=1), 1)
+    for scale in (1.0, 1000.0):
+        units = TunedICA().find(scale * sequence.render(20), frame_rate_hz=400.0, pixel_mm=0.625)
+        np.testing.assert_allclose(units.twitch_trains / scale, sequence.twitch_trains, atol=0.1)
+
+
+def test_nothing_in_noise():
+    noise = np.random.default_rng(0).standard_normal((64, 64, 400)).astype(np.float32)
+    units = TunedICA().find(noise, frame_rate_hz=400.0, pixel_mm=0.625)
+    assert units.territories.shape == (0, 64, 64) and units.twitch_trains.shape == (0, 400) and len(units.scores) == 0
+
+
+def test_the_same_every_time_and_best_first():
+    velocity = simulate(SimulationConfig.scenario("paper", n_units=10), 2).render(10)
+    first, second = (TunedICA().find(velocity, frame_rate_hz=400.0, pixel_mm=0.625) for _ in range(2))
+    np.testing.assert_array_equal(first.territories, second.territories)
+    np.testing.assert_array_equal(first.twitch_trains, second.twitch_trains)
+    assert (np.diff(first.scores) <= 0).all() and 0 <= first.scores.min() <= first.scores.max() <= 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"height_px": 96, "width_px": 48},
+        {"height_px": 128, "width_px": 128, "pixel_mm": 0.3125},
+        {"frame_rate_hz": 1000.0, "n_frames": 1000},
+        {"n_frames": 800},
+    ],
+    ids=["oblong", "fine", "fast", "long"],
+)
+def test_other_recordings_than_the_papers(changes):
+    got = mean_metrics(TunedICA(), "paper", 8, 20, [1, 2], **changes)
+    assert got["recall"] >= 0.9 and got["precision"] >= 0.9 and got["roa"] >= 0.9
+
+
+def test_slow_motion_of_the_whole_muscle_is_no_unit():
+    """Drift and a slow shear of the image, twice as large as the twitches."""
+    sequence = simulate(SimulationConfig.scenario("paper", n_units=8), 3)
+    time_s, row = np.arange(400) / 400, np.linspace(-1, 1, 64)[:, None, None]
+    motion = 2 * np.sin(2 * np.pi * time_s) + 2 * row * np.cos(2 * np.pi * 0.7 * time_s) + 0.5
+    units = TunedICA().find((sequence.render(20) + motion).astype(np.float32), frame_rate_hz=400.0, pixel_mm=0.625)
+    got = compare(units.territories, units.twitch_trains, sequence.territories, sequence.twitch_trains, 400.0)
+    assert got["recall"] >= 0.85 and got["precision"] >= 0.85
+
+
+def test_published_ica_does_not_know_the_number_of_units():
+    got = mean_metrics(SpatioTemporalICA(), "physiological", 15, 20, range(7000, 7002))
+    assert got["recall"] > 0.8 and got["precision"] < 0.75 and got["n_found"] > 20
+
+
+def test_published_ica_on_one_unit_and_in_its_unit():
+    sequence = simulate(SimulationConfig.scenario("paper", n_units=1), 1)
+    units = SpatioTemporalICA(n_components=5).find(sequence.render(20), frame_rate_hz=400.0, pixel_mm=0.625)
+    np.testing.assert_array_equal(units.territories[0], sequence.territories[0])
+    assert np.corrcoef(units.twitch_trains[0], sequence.twitch_trains[0])[0, 1] > 0.99
+    ratio = np.linalg.norm(units.twitch_trains[0]) / np.linalg.norm(sequence.twitch_trains[0])
+    assert ratio == pytest.approx(1, abs=0.1)
+
+
+def test_gradient_of_the_published_contrast():
+    rng = np.random.default_rng(0)
+    method, space, time = SpatioTemporalICA(), rng.standard_normal((50, 4)), rng.standard_normal((40, 4))
+    at = np.concatenate([(np.eye(4) + 0.3 * rng.standard_normal((4, 4))).ravel(), 0.1 * rng.standard_normal(4)])
+    gradient = method._cost(at, space, time)[1]
+    steps = 1e-6 * np.eye(len(at))
+    numeric = [(method._cost(at + h, space, time)[0] - method._cost(at - h, space, time)[0]) / 2e-6 for h in steps]
+    np.testing.assert_allclose(gradient, numeric, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_by_name(name):
+    assert get_method(name) == type(get_method(name))()
+
+
+def test_unknown_method_and_setting():
+    with pytest.raises(ValueError, match="unknown method 'pca': expected one of ica, stica"):
+        get_method("pca")
+    with pytest.raises(ValueError, match="method 'ica': .*colour"):
+        get_method("ica", colour=1)

@@ -1,0 +1,194 @@
+"""The steps of the tuned separation, each on data where the answer is known."""
+
+import numpy as np
+import pytest
+
+from muspipe.baselines import linking, refit, rotation, shapes, sparse, subspace
+from simulator import SimulationConfig, simulate
+
+
+def noise(n_pixels, n_frames, sd=1.0, seed=0):
+    return (sd * np.random.default_rng(seed).standard_normal((n_pixels, n_frames))).astype(np.float32)
+
+
+def disc(row, column, radius, side=32):
+    y, x = np.ogrid[:side, :side]
+    return (y - row) ** 2 + (x - column) ** 2 <= radius**2
+
+
+def trains(n, seed=1):
+    return simulate(SimulationConfig.scenario("paper", n_units=n, synchronisation=(0.0, 0.0)), seed).twitch_trains
+
+
+def test_noise_has_no_signal():
+    assert subspace.signal_subspace(noise(900, 300), 100, 40.0).rank == 0
+    assert subspace.signal_subspace(noise(300, 900), 100, 40.0).rank == 0  # more frames than pixels
+
+
+@pytest.mark.parametrize("n_pixels, n_frames", [(1024, 400), (256, 400), (1500, 1400)])
+def test_rank_and_noise_of_a_known_mixture(n_pixels, n_frames):
+    rng = np.random.default_rng(2)
+    signal = rng.standard_normal((n_pixels, 6)) @ rng.standard_normal((6, n_frames))
+    found = subspace.signal_subspace(signal.astype(np.float32) + noise(n_pixels, n_frames, 0.5), 100, 40.0)
+    assert found.rank == 6
+    assert found.noise_variance == pytest.approx(0.25, rel=0.02)
+    np.testing.assert_allclose(found.basis.T @ found.basis, np.eye(6), atol=1e-3)
+
+
+def test_noise_floor_bounds_the_rank_of_clean_data():
+    rng = np.random.default_rng(3)
+    scales = 10.0 ** -np.arange(8)  # each direction 20 dB below the one before
+    signal = (rng.standard_normal((900, 8)) * scales) @ rng.standard_normal((8, 300))
+    assert subspace.signal_subspace(signal.astype(np.float32), 100, 40.0).rank < 5
+
+
+def test_noise_sd_of_a_map():
+    """The map U w of pure mixture + noise deviates from the clean one by the predicted SD."""
+    rng = np.random.default_rng(4)
+    mixing, sources = rng.standard_normal((2000, 3)), rng.standard_normal((3, 500))
+    found = subspace.signal_subspace((mixing @ sources).astype(np.float32) + noise(2000, 500, 2.0), 10, 40.0)
+    weights = np.array([1.0, -2.0, 0.5])
+    image = found.basis @ weights
+    clean = mixing @ np.linalg.lstsq(mixing, image, rcond=None)[0]
+    assert np.std(image - clean) == pytest.approx(found.noise_sd(weights), rel=0.1)
+
+
+def test_rotation_separates_disjoint_patches():
+    maps = np.stack([disc(8, 8, 4), disc(22, 20, 5), disc(8, 24, 3)]).reshape(3, -1).T.astype(np.float32)
+    mixed, _ = np.linalg.qr(maps @ np.random.default_rng(5).standard_normal((3, 3)))
+    got = rotation.skewed_maps(mixed.astype(np.float32), np.random.default_rng(0))
+    match = np.abs(np.corrcoef(got.T, maps.T)[:3, 3:])
+    assert (match.max(axis=1) > 0.99).all() and set(match.argmax(axis=1)) == {0, 1, 2}
+    assert ((got**3).sum(axis=0) > 0).all()
+
+
+def test_sparse_maps_undo_overlap():
+    """Two discs that share half their area: uncorrelated maps cannot be right, the sparse ones are."""
+    true = np.stack([disc(15, 12, 6), disc(15, 18, 6)])
+    velocity = true.reshape(2, -1).T.astype(np.float32) @ trains(2) + noise(1024, 400, 0.05)
+    space = subspace.signal_subspace(velocity, 20, 40.0)
+    maps, cores, background = sparse.sparse_maps(space, (32, 32), (8, 300), sparse.SparseSettings(), np.random.default_rng(0))
+    assert len(cores) == 2 and background.shape == (1024, 0)
+    order = [int((core & ~true[0]).sum() > (core & ~true[1]).sum()) for core in cores]
+    assert sorted(order) == [0, 1]
+    for image, core, k in zip(maps.T, cores, order, strict=True):
+        np.testing.assert_array_equal(core, true[k])
+        assert np.median(image[core.ravel()]) == pytest.approx(1, abs=1e-5)
+        assert abs(image[~true[k].ravel()].mean()) < 0.02
+
+
+def test_shapes():
+    image = np.zeros((20, 20))
+    image[5:10, 5:10] = 1.0
+    image[7, 7] = 0.0  # a hole
+    image[15:17, 15:17] = 1.0  # a smaller patch
+    above = image > 0.5
+    large = shapes.connected_shape(above, above)
+    assert large.sum() == 25 and large[7, 7]
+    assert shapes.connected_shape(above, image[::-1, ::-1] > 2).sum() == 25  # near nothing: the largest
+    assert shapes.connected_shape(above, shapes.dilate(above[None] & (np.arange(20) > 12))[0]).sum() == 4
+    assert shapes.plateau(np.array([[1.0, 2.0, 3.0, 4.0]]), np.ones((1, 4), bool)) == 3.5
+    assert shapes.plateau(image, np.zeros((20, 20), bool)) == 0
+
+
+def test_solidity():
+    assert shapes.solidity(disc(15, 15, 8)) > 0.93
+    assert shapes.solidity(np.ones((4, 6), bool)) == 1
+    crescent = disc(15, 15, 8) & ~disc(15, 20, 8)
+    assert shapes.solidity(crescent) < 0.75
+    assert shapes.solidity(np.eye(1, 5, dtype=bool)) == 1  # one pixel
+
+
+def test_overlap_is_of_the_smaller():
+    masks = np.stack([disc(10, 10, 6), disc(10, 10, 3), disc(25, 25, 3)])
+    got = shapes.overlap(masks)
+    assert got[0, 1] == got[1, 0] == 1 and got[0, 2] == 0
+
+
+def test_shifted_copies_are_alike_and_other_units_are_not():
+    a, b = trains(2)
+    shifted = np.roll(a, 3)
+    difference = np.roll(a, 2) - a
+    got = linking.lagged_similarity(np.stack([a, shifted, difference, b]), 4)
+    assert got[0, 1] > 0.99 and got[0, 2] > 0.9 and got[0, 3] < 0.4
+    np.testing.assert_allclose(got, got.T)
+
+
+def test_only_touching_patches_are_linked():
+    similar = np.array([[1, 0.9, 0.9], [0.9, 1, 0.9], [0.9, 0.9, 1]])
+    patches = np.stack([disc(10, 8, 3), disc(10, 14, 3), disc(25, 25, 3)])
+    group = linking.link_patches(patches, similar, 0.55)
+    assert group[0] == group[1] != group[2]
+    assert len(set(linking.link_patches(patches, np.eye(3), 0.55))) == 3
+    assert linking.link_patches(patches[:1], np.ones((1, 1)), 0.55).tolist() == [0]
+
+
+def test_main_source_of_two_halves():
+    a, _ = trains(2)
+    left, right = disc(15, 13, 5) & (np.arange(32) < 13), disc(15, 13, 5) & (np.arange(32) >= 13)
+    maps = np.stack([left, right]).reshape(2, -1).T.astype(np.float32)
+    image, signal = linking.main_source(maps, np.stack([np.roll(a, 1), np.roll(a, -1)]))
+    assert np.corrcoef(signal, a)[0, 1] > 0.98
+    np.testing.assert_array_equal(image.reshape(32, 32) > 0.5 * image.max(), left | right)
+
+
+def test_nested_units_get_their_shapes_back():
+    """Found as 'B without A' and A, whose signal is then the sum of both."""
+    b, a = trains(2, seed=6)
+    assert abs(np.corrcoef(a, b)[0, 1]) < 0.2
+    outer, inner = disc(15, 15, 8), disc(15, 19, 4)
+    velocity = outer.reshape(-1, 1) * b + inner.reshape(-1, 1) * a
+    wrong = np.stack([outer & ~inner, inner])
+    maps = wrong.reshape(2, -1).T.astype(np.float32)
+    got_maps, got, signals = linking.mend_nested(velocity, maps, wrong, 300, 0.25, 0.03)
+    np.testing.assert_array_equal(got, np.stack([outer, inner]))
+    np.testing.assert_allclose(got_maps[:, 0], outer.ravel())
+    np.testing.assert_allclose(signals, np.stack([b, a]), atol=0.01)
+
+
+def test_neighbours_are_not_mended():
+    a, b = trains(2)
+    pair = np.stack([disc(15, 10, 5), disc(15, 21, 5)])
+    velocity = pair[0].reshape(-1, 1) * a + pair[1].reshape(-1, 1) * b
+    _, got, _ = linking.mend_nested(velocity, pair.reshape(2, -1).T.astype(np.float32), pair, 300, 0.25, 0.03)
+    np.testing.assert_array_equal(got, pair)
+
+
+def test_copies_are_merged():
+    a, b = trains(2)
+    units = np.stack([disc(15, 12, 5), disc(15, 15, 5), disc(15, 13, 5)])
+    signals = np.stack([a, 3 * np.roll(a, 1), b])
+    kept, merged = linking.merge_copies(signals, units, linking.lagged_similarity(signals, 4), 0.6, 0.3)
+    assert kept.tolist() == [1, 2]  # the copy with more energy stands for both
+    np.testing.assert_array_equal(merged, np.stack([units[0] | units[1], units[2]]))
+
+
+def test_signals_of_known_maps_and_maps_of_known_signals():
+    masks = np.stack([disc(15, 12, 6), disc(15, 18, 6)]).reshape(2, -1).astype(np.float32)
+    signals = trains(2)
+    velocity = masks.T @ signals
+    np.testing.assert_allclose(refit.fit_signals(masks, velocity), signals, atol=2e-3)
+    fitted = refit.fit_maps(signals, velocity) / np.linalg.norm(signals, axis=1, keepdims=True)
+    np.testing.assert_allclose(fitted, masks, atol=5e-3)
+
+
+def test_alternation_repairs_shapes_and_keeps_the_velocity_unit():
+    masks = np.stack([disc(15, 10, 5), disc(15, 19, 5)])
+    signals = 2.5 * trains(2)
+    velocity = masks.reshape(2, -1).T.astype(np.float32) @ signals + noise(1024, 400, 0.1)
+    start = np.stack([disc(15, 10, 4), disc(16, 19, 6)])
+    first = refit.fit_signals(shapes.flat(start), velocity)
+    got, found = refit.alternate(velocity, first, start, np.zeros(2, bool), 0.3, 2)
+    np.testing.assert_array_equal(found, masks)
+    np.testing.assert_allclose(got, signals, atol=0.15)
+
+
+def test_delayed_units_keep_their_whole_territory():
+    """Onset delays of +-5 ms: the slope's map takes up the delay, the first map stays the response."""
+    config = SimulationConfig.scenario("physiological", n_units=1, diameter_mm=(9.0, 10.0), blur_sigma_px=0.0)
+    sequence = simulate(config, 3)
+    velocity = sequence.render(20).reshape(-1, 400)
+    half = sequence.territories & (np.arange(64) < sequence.centres_mm[0, 1] / 0.625)
+    _, found = refit.alternate(velocity, sequence.twitch_trains, half, np.ones(1, bool), 0.25, 1)
+    common = (found & sequence.territories).sum()
+    assert common / (found | sequence.territories).sum() > 0.95

@@ -1,0 +1,146 @@
+"""Each metric with numbers that can be worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from muspipe.evaluation.compare import METRICS, compare
+from muspipe.evaluation.detection import detection_precision, detection_recall
+from muspipe.evaluation.firings import matched_firings, rate_of_agreement
+from muspipe.evaluation.matching import dice, mask_iou, match_territories
+from muspipe.evaluation.segmentation import pixel_recall_precision
+from muspipe.firings import find_firings, running_mean
+
+
+def mask(*columns, height=1, width=10):
+    out = np.zeros((height, width), bool)
+    out[:, list(columns)] = True
+    return out
+
+
+def test_iou_and_dice():
+    a, b = mask(0, 1, 2, 3), mask(2, 3, 4, 5, 6, 7)  # 2 shared of 8
+    assert mask_iou(a[None], b[None]) == pytest.approx(2 / 8)
+    assert dice(a[None], b[None]) == pytest.approx(2 * 2 / 10)
+    assert mask_iou(mask()[None], mask()[None]) == 0
+
+
+def test_half_is_not_more_than_half():
+    a = mask(0, 1, 2)
+    assert len(match_territories(a[None], mask(0, 1, 2, 3, 4, 5)[None])[0]) == 0  # IoU 3/6
+    assert len(match_territories(a[None], mask(0, 1, 2, 3, 4)[None])[0]) == 1  # IoU 3/5
+
+
+def test_matching_prefers_more_pairs_to_better_ones():
+    """Found 0 overlaps true 0 (IoU 3/4) and true 1 (2/3); found 1 overlaps true 0 only (2/3). The greedy choice of the
+    best pair, (0, 0), would leave found 1 alone."""
+    true = np.array([mask(0, 1, 2, 3), mask(0, 1, width=10)])
+    found = np.array([mask(0, 1, 2), mask(0, 1, 2, 3, 4, 5)])
+    assert mask_iou(found, true).round(3).tolist() == [[0.75, 0.667], [0.667, 0.333]]
+    pairs = set(zip(*(x.tolist() for x in match_territories(found, true)), strict=True))
+    assert pairs == {(0, 1), (1, 0)}
+
+
+def test_one_to_one():
+    true = mask(0, 1, 2, 3)[None]
+    found = np.array([mask(0, 1, 2, 3), mask(0, 1, 2)])
+    assert [x.tolist() for x in match_territories(found, true)] == [[0], [0]]
+
+
+def test_no_units_on_either_side():
+    none = np.zeros((0, 1, 10), bool)
+    assert len(match_territories(none, mask(1)[None])[0]) == 0
+    assert detection_recall(0, 0) == 1 and detection_precision(0, 0) == 1 and detection_recall(0, 3) == 0
+
+
+def test_pixel_recall_and_precision():
+    recall, precision = pixel_recall_precision(mask(0, 1, 2)[None], mask(1, 2, 3, 4)[None])
+    assert recall.tolist() == [2 / 4] and precision.tolist() == [2 / 3]
+
+
+def test_figure_11():
+    """Seven firings in both trains, three in one only, two in the other only: 7 / (7 + 3 + 2)."""
+    common = np.arange(7) * 0.1
+    a = np.sort(np.concatenate([common, [0.74, 0.82, 0.9]]))
+    b = np.sort(np.concatenate([common + 0.01, [1.0, 1.1]]))
+    assert rate_of_agreement(a, b) == pytest.approx(7 / 12)
+    assert round(7 / 12, 3) == 0.583
+
+
+@pytest.mark.parametrize("gap_s, agree", [(0.015, True), (-0.015, True), (0.0175, False)])
+def test_six_samples_agree_seven_do_not(gap_s, agree):
+    assert rate_of_agreement([0.5], [0.5 + gap_s]) == float(agree)
+
+
+def test_each_firing_agrees_once():
+    """b's one firing is near both of a's: one match, one left over."""
+    assert rate_of_agreement([0.100, 0.110], [0.105]) == 1 / 2
+
+
+def test_pairing_is_the_largest():
+    """Nearest-first would pair 0.110 with 0.112 and leave 0.100 and 0.124 alone; in order both pair."""
+    a, b = np.array([0.100, 0.112]), np.array([0.110, 0.124])
+    assert matched_firings(a, b)[0].tolist() == [True, True]
+
+
+def test_ends_can_be_neutral():
+    assert rate_of_agreement([0.01, 0.5], [0.5], neutral_before_s=0.02) == 1
+    assert rate_of_agreement([0.01, 0.5], [0.5]) == 1 / 2
+    assert rate_of_agreement([0.5, 0.99], [0.5], neutral_after_s=0.98) == 1
+
+
+def test_empty_trains():
+    assert rate_of_agreement([], []) == 1 and rate_of_agreement([0.1], []) == 0
+
+
+def test_running_mean_of_eleven_samples():
+    impulse = np.zeros(41)
+    impulse[20] = 11.0
+    smooth = running_mean(impulse[None], 400.0)[0]
+    np.testing.assert_allclose(smooth[15:26], 1.0)
+    np.testing.assert_allclose(smooth[[14, 26]], 0.0, atol=1e-12)
+
+
+def test_running_mean_at_the_ends_and_at_another_rate():
+    ramp = np.arange(20.0)[None]
+    assert running_mean(ramp, 400.0)[0, 0] == pytest.approx(np.mean(np.arange(6)))  # six samples exist
+    impulse = np.zeros(101)
+    impulse[50] = 27.0
+    assert np.count_nonzero(running_mean(impulse[None], 1000.0) > 1e-9) == 27  # 27 ms at 1 kHz
+
+
+def test_firings_are_positive_maxima():
+    """A 10 Hz cosine peaks at 0.1, 0.2 ... ; lowered below zero it has no firings."""
+    time_s = np.arange(400) / 400
+    wave = np.cos(2 * np.pi * 10 * time_s)
+    (found,) = find_firings(wave[None], 400.0)
+    np.testing.assert_allclose(found, np.arange(1, 10) / 10, atol=1e-9)
+    assert len(find_firings(wave[None] - 2, 400.0)[0]) == 0
+    assert find_firings(np.zeros((1, 400)), 400.0)[0].size == 0
+
+
+def test_compare_on_two_units_and_a_false_one():
+    true = np.array([mask(0, 1, 2, 3), mask(6, 7)])
+    found = np.array([mask(0, 1, 2), mask(9)])
+    time_s = np.arange(400) / 400
+    wave = np.stack([np.cos(2 * np.pi * 10 * time_s)] * 2)
+    got = compare(found, wave, true, wave, 400.0)
+    assert (got["recall"], got["precision"]) == (1 / 2, 1 / 2)
+    assert (got["segmentation_recall"], got["segmentation_precision"]) == (3 / 4, 1)
+    assert got["dice"] == pytest.approx(6 / 7) and got["roa"] == 1
+    assert (got["n_true"], got["n_found"], got["n_matched"]) == (2, 2, 1)
+    assert math.isnan(got["roa_discharges"])
+
+
+def test_compare_uses_the_matched_units_discharges():
+    true = np.array([mask(0, 1), mask(4, 5)])
+    wave = np.stack([np.cos(2 * np.pi * 10 * np.arange(400) / 400)])
+    discharges = [np.array([0.5]), np.arange(1, 10) / 10 + 0.002]
+    assert compare(true[1:], wave, true, np.tile(wave, (2, 1)), 400.0, discharges)["roa_discharges"] == 1
+
+
+def test_compare_without_any_match():
+    got = compare(np.zeros((0, 1, 10), bool), np.zeros((0, 400)), mask(1)[None], np.ones((1, 400)), 400.0)
+    assert got["recall"] == 0 and got["precision"] == 1
+    assert all(math.isnan(got[m]) for m in METRICS[2:])
