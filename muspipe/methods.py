@@ -26,7 +26,8 @@ METHODS = {
     "ica": "muspipe.baselines.ica:TunedICA",
     "stica": "muspipe.baselines.stica:SpatioTemporalICA",
 }
-"""name -> module:class. The class is a dataclass of settings with `find(velocity, *, frame_rate_hz, pixel_mm) -> Units`."""
+"""name -> module:class. The class is a dataclass of settings with `find(velocity, *, frame_rate_hz, pixel_mm) ->
+Units`."""
 
 
 def get_method(name: str, **settings):

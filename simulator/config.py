@@ -148,5 +148,6 @@ SCENARIOS = {
         peak_velocity_lognormal=True,
     ),
 }
-"""The named scenarios. `physiological` (chosen) softens the paper's assumptions: fibre density falls towards a territory's
-rim, the image is blurred, end plates are spread, and twitch amplitudes are skewed as in recruited populations."""
+"""The named scenarios. `physiological` (chosen) softens the paper's assumptions: fibre density falls towards a
+territory's rim, the image is blurred, end plates are spread, and twitch amplitudes are skewed as in recruited
+populations."""

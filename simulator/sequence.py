@@ -77,7 +77,9 @@ class MuscleSequence:
         signals = np.stack([self._trains(node_s) for node_s in nodes_s], axis=1)
         return maps.reshape(-1, *self.config.image_shape), signals.reshape(-1, self.config.n_frames)
 
-    def render(self, snr_db: float | None = None, seed: Seed | None = None, out: np.ndarray | None = None) -> np.ndarray:
+    def render(
+        self, snr_db: float | None = None, seed: Seed | None = None, out: np.ndarray | None = None
+    ) -> np.ndarray:
         """Velocity images, float32 (H, W, T).
 
         snr_db: 10 log10(mean power of the clean sequence / power of the white Gaussian noise); None or inf adds none.

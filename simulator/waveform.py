@@ -1,7 +1,8 @@
 """The twitch: tissue velocity that one firing of one motor unit causes.
 
 Displacement x(t) = (u e^(1-u))^m with u = t / Tc (a Raikova-type twitch): peak 1 at t = Tc, half of it at Tc + r Tc for
-m = ln 2 / (r - ln(1 + r)). The velocity is its derivative scaled to peak 1; it integrates to zero, as the tissue returns.
+m = ln 2 / (r - ln(1 + r)). The velocity is its derivative scaled to peak 1; it integrates to zero, as the tissue
+returns.
 Shapes: every parameter broadcasts against the times.
 """
 

@@ -3,7 +3,7 @@
 1. Principal components above the noise edge (subspace).
 2. One rotation, for maps and signals alike, that makes the maps skewed: bright patches (rotation).
 3. From each patch the sparsest non-negative map, which undoes the mixing of overlapping units (sparse).
-4. Patches of one unit, split by its onset delays, are linked by their signals; units within units are told apart (linking).
+4. Patches of one unit, split by its onset delays, are linked by their signals; nested units are told apart (linking).
 5. Territories and twitch trains are refitted to the data in turn, by least squares (refit).
 """
 
@@ -44,8 +44,8 @@ class TunedICA:
     nested_solidity_gain: float = 0.03
     """See `linking.mend_nested`."""
     territory_level: float = 0.3
-    """A territory is where a unit's map exceeds this fraction of its plateau. True discs that fade to 0.3 at their rim, and
-    flat ones, are both met best between 0.2 and 0.4."""
+    """A territory is where a unit's map exceeds this fraction of its plateau. True discs that fade to 0.3 at their
+    rim, and flat ones, are both met best between 0.2 and 0.4."""
     min_score: float = 0.3
     """Units with a lower score are dropped."""
     seed: int = 0

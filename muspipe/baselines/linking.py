@@ -36,7 +36,7 @@ def lagged_similarity(signals: np.ndarray, max_lag: int, step: int = 1, ridge: f
 
 
 def link_patches(shapes: np.ndarray, similarity: np.ndarray, threshold: float) -> np.ndarray:
-    """Group number of each patch, int (n,) from 0: patches that touch and whose signals are alike, by average linkage."""
+    """Group of each patch, int (n,) from 0: patches that touch and whose signals are alike, by average linkage."""
     if len(shapes) < 2:
         return np.zeros(len(shapes), int)
     grown = flat(dilate(shapes))
@@ -59,8 +59,8 @@ def main_source(maps: np.ndarray, signals: np.ndarray) -> tuple[np.ndarray, np.n
 def mend_nested(velocity, maps, shapes, max_area_px, min_correlation, min_gain, rounds: int = 3):
     """Give back to a territory the part that another unit inside it took.
 
-    Where unit A lies within B, A and "B without A" explain the data as well as A and B do, but A then carries the sum of
-    both signals. Such a pair shows: adding A's shape makes B more convex (solidity rises by min_gain), their signals
+    Where unit A lies within B, A and "B without A" explain the data as well as A and B do, but A then carries the sum
+    of both signals. Such a pair shows: adding A's shape makes B more convex (solidity rises by min_gain), their signals
     correlate (above min_correlation), and less so once B's signal is taken from A's. Returns (maps, shapes, signals).
     """
     maps, shapes = maps.copy(), shapes.copy()
@@ -103,7 +103,8 @@ def _nested_pairs(signals, shapes, max_area_px, min_correlation, min_gain):
 def merge_copies(signals, shapes, similarity, threshold: float, min_overlap: float):
     """Join units that overlap (by min_overlap of the smaller) and whose signals are alike.
 
-    Returns (kept (m,), shapes (m, H, W)): of each group the unit with most energy is kept, with the union of the shapes.
+    Returns (kept (m,), shapes (m, H, W)): of each group the unit with most energy is kept, with the union of the
+    shapes.
     """
     alike = (similarity > threshold) & (overlap(shapes) > min_overlap)
     n_groups, group = connected_components(alike)

@@ -34,8 +34,8 @@ def fit_maps(signals: np.ndarray, velocity: np.ndarray, ridge: float = 1e-3) -> 
 def alternate(velocity, signals, shapes, delayed, level: float, iterations: int):
     """Fit maps to signals, take territories from the maps, fit signals to the maps within the territories; repeat.
 
-    delayed: bool (n,), units whose onset spreads over the territory. Their pixels follow s(t - d), about s(t) - d s'(t),
-    so they get a second map, that of s'; the first is then the response whatever the delay.
+    delayed: bool (n,), units whose onset spreads over the territory. Their pixels follow s(t - d), about s(t) - d
+    s'(t), so they get a second map, that of s'; the first is then the response whatever the delay.
     Returns (signals, shapes); a signal is the velocity on its unit's plateau.
     """
     for _ in range(iterations):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 
-def skewed_maps(basis: np.ndarray, rng: np.random.Generator, iterations: int = 200, tolerance: float = 1e-4) -> np.ndarray:
+def skewed_maps(basis: np.ndarray, rng: np.random.Generator, iterations=200, tolerance=1e-4) -> np.ndarray:
     """Maps (P, K) spanning the same space as `basis` (P, K), uncorrelated over pixels, each positively skewed.
 
-    Fixed-point ICA with the third moment as its contrast and symmetric orthogonalisation. The same rotation, taken on the
-    time side, gives the maps' signals.
+    Fixed-point ICA with the third moment as its contrast and symmetric orthogonalisation. The same rotation, taken on
+    the time side, gives the maps' signals.
     """
     centred = basis - basis.mean(axis=0)
     variances, axes = np.linalg.eigh((centred.T @ centred / len(centred)).astype(np.float64))

@@ -8,7 +8,7 @@ from skimage.morphology import convex_hull_image
 
 
 def connected_shape(above: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """The connected part of `above` that shares most pixels with `near`, else the largest; holes filled. bool (H, W)."""
+    """The connected part of `above` that shares most pixels with `near`, else the largest, holes filled: (H, W)."""
     labels, count = ndimage.label(above)
     if count == 0:
         return above

@@ -1,7 +1,8 @@
 """Maps of single sources: the sparsest non-negative maps in the signal subspace.
 
-Territories overlap, so their maps are correlated, and maps that ICA keeps uncorrelated are mixed. Where the responses are
-non-negative, each true map is the one of least total brightness among the non-negative maps that are bright at its core.
+Territories overlap, so their maps are correlated, and maps that ICA keeps uncorrelated are mixed. Where the responses
+are non-negative, each true map is the one of least total brightness among the non-negative maps that are bright at its
+core.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def sparse_maps(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(maps (P, n), cores bool (n, H, W), background maps (P, m)); maps are 1 at their cores' median.
 
-    area_px: (least, largest) size of a territory. What is bright over a larger area, such as motion of the whole muscle,
-    is background.
+    area_px: (least, largest) size of a territory. What is bright over a larger area, such as motion of the whole
+    muscle, is background.
     """
     maps, directions, cores, background = [], [], [], []
     for start in skewed_maps(subspace.basis, rng).T:

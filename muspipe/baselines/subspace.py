@@ -37,8 +37,8 @@ class SignalSubspace:
 def signal_subspace(velocity: np.ndarray, max_components: int, snr_ceiling_db: float) -> SignalSubspace:
     """Principal components above the edge of the noise.
 
-    The largest singular value of P x T white noise of SD s is s (sqrt P + sqrt T); components above it are signal, and s
-    follows from what the others hold, in turn. `snr_ceiling_db`: noise is never taken to be lower than this below the
+    The largest singular value of P x T white noise of SD s is s (sqrt P + sqrt T); components above it are signal, and
+    s follows from what the others hold, in turn. `snr_ceiling_db`: noise is never taken to be lower than this below the
     mean power, or the small change that a delay makes within a territory would count as signal without end.
     """
     n_pixels, n_frames = velocity.shape

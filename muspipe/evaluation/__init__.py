@@ -1,4 +1,4 @@
-"""How well found motor units agree with the true ones: detection, segmentation, firings (Ali et al. 2020, section IV)."""
+"""How well found motor units agree with the true ones: detection, segmentation, firings (Ali et al. 2020)."""
 
 from muspipe.evaluation.compare import compare
 

@@ -10,7 +10,6 @@ from muspipe.evaluation.matching import dice, match_territories
 from muspipe.evaluation.segmentation import pixel_recall_precision
 from muspipe.firings import find_firings
 
-
 METRICS = (
     "recall", "precision", "segmentation_recall", "segmentation_precision", "dice", "roa", "roa_discharges",
 )  # fmt: skip
@@ -26,10 +25,10 @@ def compare(
     """Metrics of one sequence as a dict of floats and ints.
 
     territories bool (n, H, W), trains (n, T). `recall`, `precision` of detection; means over the matched units of
-    `segmentation_recall`, `segmentation_precision`, `dice` (pixels) and of `roa`, in which the firings of the found and of
-    the true twitch train are found by the same rule (paper). `roa_discharges` compares the found firings with
-    `discharges_s`, the true ones' times plus the unit's peak latency [s], a list of arrays; NaN without. The means are NaN
-    where nothing matched. `n_true`, `n_found`, `n_matched` count units.
+    `segmentation_recall`, `segmentation_precision`, `dice` (pixels) and of `roa`, in which the firings of the found
+    and of the true twitch train are found by the same rule (paper). `roa_discharges` compares the found firings with
+    `discharges_s`, the true ones' times plus the unit's peak latency [s], a list of arrays; NaN without. The means are
+    NaN where nothing matched. `n_true`, `n_found`, `n_matched` count units.
     """
     found_territories, true_territories = np.asarray(found_territories, bool), np.asarray(true_territories, bool)
     found, true = match_territories(found_territories, true_territories)

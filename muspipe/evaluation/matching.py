@@ -26,11 +26,12 @@ def dice(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def match_territories(found: np.ndarray, true: np.ndarray, threshold: float = IOU_THRESHOLD):
     """(found index, true index) of the matched pairs, int arrays of equal length.
 
-    Among all one-to-one pairings of masks with IoU > threshold the one with most pairs is taken, then the largest sum of
-    IoUs. found (n, H, W), true (m, H, W), bool.
+    Among all one-to-one pairings of masks with IoU > threshold the one with most pairs is taken, then the largest sum
+    of IoUs. found (n, H, W), true (m, H, W), bool.
     """
     iou = mask_iou(found, true)
-    # A pair above the threshold is worth more than all IoUs together, so that no match is given up for a better overlap.
+    # A pair above the threshold is worth more than all IoUs together, so that no match is given up for a better
+    # overlap.
     worth = np.where(iou > threshold, len(iou) + len(iou.T) + iou, 0.0)
     rows, columns = linear_sum_assignment(worth, maximize=True)
     kept = iou[rows, columns] > threshold

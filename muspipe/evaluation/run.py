@@ -33,8 +33,9 @@ def evaluate(
 ) -> dict:  # fmt: skip
     """Metrics of `method` on a split of the data set folder `data`; see `summarise` for what is returned.
 
-    snrs_db: noise levels [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most so
-    many sequences of each number of motor units. settings: dict, where the method's shall differ from its defaults.
+    snrs_db: noise levels [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at
+    most so many sequences of each number of motor units. settings: dict, where the method's shall differ from its
+    defaults.
     out: folder of the journal. progress: called with (finished, of) whenever some more sequences are finished.
     """
     dataset = open_dataset(data, split)

@@ -27,7 +27,10 @@ def markdown_table(metrics: dict) -> str:
             [snr, str(cell["n_units"]), str(cell["n_sequences"]), *(_entry(cell[metric]) for metric in COLUMNS)]
         )
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-    lines = ["| " + " | ".join(text.rjust(w) for text, w in zip(row, widths, strict=True)) + " |" for row in [heads, *rows]]
+    lines = [
+        "| " + " | ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) + " |"
+        for row in [heads, *rows]
+    ]
     lines.insert(1, "|" + "|".join("-" * (w + 1) + ":" for w in widths) + "|")
     title = (
         f"Method {metrics['method']}, scenario {data['scenario']}, {data['split']} set of seed {data['seed']}; "

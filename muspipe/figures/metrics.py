@@ -28,7 +28,8 @@ def draw_metrics(by_method: dict[str, dict]) -> Figure:
         axes = figure.subplots(2, 3, sharex=True).ravel()
         snrs = list(dict.fromkeys(str(cell["snr_db"]) for m in by_method.values() for cell in m["cells"]))
         for axis, (metric, title) in zip(axes, PANELS.items(), strict=True):
-            for style, marker, (label, metrics) in zip(("-", "--", ":", "-.") * 2, "osd^v<>x", by_method.items()):
+            looks = zip(("-", "--", ":", "-.") * 2, "osd^v<>x", strict=True)
+            for (style, marker), (label, metrics) in zip(looks, by_method.items(), strict=False):
                 for shift, snr in enumerate(snrs):
                     cells = [c for c in metrics["cells"] if str(c["snr_db"]) == snr and c[metric]["mean"] is not None]
                     mean = np.array([c[metric]["mean"] for c in cells])

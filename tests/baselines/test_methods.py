@@ -16,11 +16,8 @@ def mean_metrics(method, scenario, n_units, snr_db, seeds, **changes):
         sequence = simulate(SimulationConfig.scenario(scenario, n_units=n_units, **changes), seed)
         config = sequence.config
         units = method.find(sequence.render(snr_db), frame_rate_hz=config.frame_rate_hz, pixel_mm=config.pixel_mm)
-        rows.append(
-            compare(
-                units.territories, units.twitch_trains, sequence.territories, sequence.twitch_trains, config.frame_rate_hz
-            )
-        )
+        truth = sequence.territories, sequence.twitch_trains
+        rows.append(compare(units.territories, units.twitch_trains, *truth, config.frame_rate_hz))
     return {name: np.mean([row[name] for row in rows]) for name in rows[0] if name != "roa_discharges"}
 
 
