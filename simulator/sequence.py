@@ -63,6 +63,14 @@ class MuscleSequence:
         return _waveform.peak_latency_s(self.contraction_times_s, self.half_relaxation_ratios)
 
     @cached_property
+    def twitch_peaks_s(self) -> list[np.ndarray]:
+        """Instants [s] at which each unit's twitches peak within the sequence, also those fired just before it."""
+        peaks_s = [
+            self.firings_s[self.unit_of_firing == k] + latency_s for k, latency_s in enumerate(self.peak_latencies_s)
+        ]
+        return [times[(times >= 0) & (times < self.config.duration_s)] for times in peaks_s]
+
+    @cached_property
     def components(self) -> tuple[np.ndarray, np.ndarray]:
         """(maps (C, H, W), signals (C, T)), float32: the velocity is the sum of their outer products.
 

@@ -20,15 +20,15 @@ EDGE_S = 0.020
 
 
 def compare(
-    found_territories, found_trains, true_territories, true_trains, frame_rate_hz: float, discharges_s=None
+    found_territories, found_trains, true_territories, true_trains, frame_rate_hz: float, twitch_peaks_s=None
 ) -> dict:
     """Metrics of one sequence as a dict of floats and ints.
 
     territories bool (n, H, W), trains (n, T). `recall`, `precision` of detection; means over the matched units of
     `segmentation_recall`, `segmentation_precision`, `dice` (pixels) and of `roa`, in which the firings of the found
     and of the true twitch train are found by the same rule (paper). `roa_discharges` compares the found firings with
-    `discharges_s`, the true ones' times plus the unit's peak latency [s], a list of arrays; NaN without. The means are
-    NaN where nothing matched. `n_true`, `n_found`, `n_matched` count units.
+    `twitch_peaks_s`, the true firing times plus the unit's peak latency [s], a list of arrays; NaN without. The means
+    are NaN where nothing matched. `n_true`, `n_found`, `n_matched` count units.
     """
     found_territories, true_territories = np.asarray(found_territories, bool), np.asarray(true_territories, bool)
     found, true = match_territories(found_territories, true_territories)
@@ -37,7 +37,7 @@ def compare(
     found_s = find_firings(found_trains[found], frame_rate_hz)
     true_s = find_firings(true_trains[true], frame_rate_hz)
     last_s = true_trains.shape[1] / frame_rate_hz - EDGE_S
-    known = [] if discharges_s is None else [discharges_s[i] for i in true]
+    known = [] if twitch_peaks_s is None else [twitch_peaks_s[i] for i in true]
     return {
         "recall": detection_recall(len(true), len(true_territories)),
         "precision": detection_precision(len(found), len(found_territories)),

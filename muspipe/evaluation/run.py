@@ -104,14 +104,15 @@ def _choose(n_units, limit):
 
 
 def _run(tasks, data, split, method, settings, workers):
-    """Yield lists of rows as they are finished. With one worker, in this process."""
+    """Yield lists of rows as they are finished.
+
+    A single worker, too, is a process with one BLAS thread: the threads change the last digits.
+    """
     chunks = [tasks[i : i + CHUNK] for i in range(0, len(tasks), CHUNK)]
     work = functools.partial(_rows, data, split, method, settings)
-    workers = min(workers or os.cpu_count() or 1, len(chunks))
-    if workers <= 1:
-        yield from map(work, chunks)
+    if not chunks:
         return
-    with worker_pool(workers) as pool:
+    with worker_pool(min(workers or os.cpu_count() or 1, len(chunks))) as pool:
         pending = {pool.submit(work, chunk) for chunk in chunks}
         try:
             while pending:
@@ -140,7 +141,7 @@ def _rows(data, split, method, settings, tasks):
         seconds = time.perf_counter() - start
         metrics = compare(
             units.territories, units.twitch_trains, sequence.territories, sequence.twitch_trains, rate_hz,
-            discharges_s=[t + delay for t, delay in zip(sequence.firings, sequence.peak_latencies_s, strict=True)],
+            sequence.twitch_peaks_s,
         )  # fmt: skip
         row = {"index": index, "snr_db": _json_number(snr_db)} | metrics | {"seconds": round(seconds, 4)}
         rows.append({key: None if value != value else value for key, value in row.items()})  # NaN is no JSON

@@ -42,4 +42,4 @@ def markdown_table(metrics: dict) -> str:
 def _entry(value):
     if value["mean"] is None:
         return "-"
-    return f"{value['mean']:.2f}" + ("" if value["sd"] is None else f" ({value['sd']:.2f})")
+    return f"{value['mean']:.3f}" + ("" if value["sd"] is None else f" ({value['sd']:.2f})")

@@ -47,6 +47,7 @@ def draw_metrics(by_method: dict[str, dict]) -> Figure:
             axis.spines[["top", "right"]].set_visible(False)
         for axis in axes[3:]:
             axis.set_xlabel("Motor units")
+            axis.set_xticks(sorted({c["n_units"] for m in by_method.values() for c in m["cells"]}))
         axes[0].legend(frameon=False, fontsize=6, loc="lower left")
         data = next(iter(by_method.values()))["data"]
         figure.suptitle(f"{', '.join(by_method)}: scenario {data['scenario']} (mean, SD over sequences)", fontsize=9)

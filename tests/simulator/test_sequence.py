@@ -140,8 +140,7 @@ def test_ceiling_of_the_rate_of_agreement():
     for seed in range(30):
         s = simulate(SimulationConfig.scenario("paper", n_units=25), seed)
         for k, found_s in enumerate(find_firings(s.twitch_trains, 400.0)):
-            peaks_s = s.firings_s[s.unit_of_firing == k] + s.peak_latencies_s[k]
-            peaks_s = peaks_s[(peaks_s >= 0) & (peaks_s < 1)]
+            peaks_s = s.twitch_peaks_s[k]
             values.append(rate_of_agreement(found_s, peaks_s, neutral_before_s=0.02, neutral_after_s=0.98))
     assert np.mean(values) == pytest.approx(0.993, abs=0.004)
 

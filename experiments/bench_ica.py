@@ -1,0 +1,57 @@
+"""Speed of blind source separation: tuned against published, on one second with 25 motor units, one core.
+
+    python experiments/bench_ica.py
+
+About 30 s. Expected on one core of a 2 GHz server, after import: tuned <= 0.5 s a sequence in both scenarios.
+"""
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"  # before NumPy is loaded
+
+import cProfile
+import pstats
+import resource
+import statistics
+import time
+
+from muspipe.methods import get_method
+from simulator import SCENARIOS, SimulationConfig, simulate
+
+N_SEQUENCES, N_UNITS, SNR_DB = 10, 25, 20
+STEPS = ("signal_subspace", "skewed_maps", "_sparsest", "mend_nested", "lagged_similarity", "alternate", "_result")
+
+
+def seconds(method, recordings):
+    """Seconds of each recording; the first, which warms up, is left out."""
+    times = []
+    for velocity in recordings:
+        start = time.perf_counter()
+        method.find(velocity, frame_rate_hz=400.0, pixel_mm=0.625)
+        times.append(time.perf_counter() - start)
+    return times[1:]
+
+
+def main():
+    for scenario in SCENARIOS:
+        config = SimulationConfig.scenario(scenario, n_units=N_UNITS)
+        recordings = [simulate(config, seed).render(SNR_DB) for seed in range(N_SEQUENCES + 1)]
+        tuned, published = (seconds(get_method(name), recordings) for name in ("ica", "stica"))
+        print(
+            f"{scenario}: tuned {statistics.median(tuned):.3f} s (slowest {max(tuned):.3f}), published "
+            f"{statistics.median(published):.3f} s; published / tuned = "
+            f"{statistics.median(published) / statistics.median(tuned):.2f}"
+        )
+        profile = cProfile.Profile()
+        profile.runcall(seconds, get_method("ica"), recordings)
+        stats = pstats.Stats(profile).stats
+        total = sum(row[2] for row in stats.values())
+        for step in STEPS:
+            spent = sum(row[3] for (_, _, name), row in stats.items() if name == step)
+            print(f"    {step:18s} {100 * spent / total:5.1f} %")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

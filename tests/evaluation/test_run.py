@@ -1,0 +1,106 @@
+"""Evaluation of a whole (small) data set: numbers, resumption, table and figure."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from muspipe.evaluation import run
+from muspipe.evaluation.table import markdown_table
+from muspipe.figures.metrics import PANELS, draw_metrics
+from simulator import SimulationConfig
+from simulator.generate import generate_dataset
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluate") / "data"
+    generate_dataset(folder, SimulationConfig.scenario("paper", n_units=(1, 3)), 1, 2, 0, 6, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def metrics(data, tmp_path_factory):
+    return run.evaluate(data, "ica", tmp_path_factory.mktemp("out"), snrs_db=(np.inf, 10), workers=1)
+
+
+def without_times(metrics):
+    cells = [{k: v for k, v in cell.items() if k != "seconds"} for cell in metrics["cells"]]
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in metrics["sequences"]]
+    return cells, rows
+
+
+def test_every_sequence_at_every_noise_level(metrics):
+    assert {(r["snr_db"], r["index"]) for r in metrics["sequences"]} == {(s, i) for s in ("inf", 10.0) for i in range(6)}
+    assert [(c["snr_db"], c["n_units"]) for c in metrics["cells"]] == [
+        (snr, n) for snr in ("inf", 10.0) for n in (1, 5, 10, 15, 20, 25)
+    ]
+    assert metrics["cells"][0]["recall"] == {"mean": 1.0, "sd": None, "n": 1}
+    assert metrics["data"]["scenario"] == "paper" and metrics["settings"]["territory_level"] == 0.3
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_mean_and_sd():
+    identity = {"data": {"scenario": "paper"}}
+    row = {name: 0.5 for name in run.METRICS} | {"n_found": 1, "seconds": 0.1, "snr_db": 20.0, "n_true": 5}
+    rows = [row | {"index": i, "recall": r, "roa": a} for i, (r, a) in enumerate([(0.2, None), (0.4, 0.9), (0.9, 0.7)])]
+    (cell,) = run.summarise(identity, rows)["cells"]
+    assert cell["recall"]["mean"] == pytest.approx(0.5)
+    assert cell["recall"]["sd"] == pytest.approx(math.sqrt((0.09 + 0.01 + 0.16) / 2))
+    assert cell["roa"] == {"mean": pytest.approx(0.8), "sd": pytest.approx(0.1 * math.sqrt(2)), "n": 2}
+    assert cell["n_sequences"] == 3
+
+
+def test_workers_do_not_matter(data, metrics, tmp_path):
+    again = run.evaluate(data, "ica", tmp_path, snrs_db=(np.inf, 10), workers=2)
+    assert without_times(again) == without_times(metrics)
+
+
+def test_a_killed_run_goes_on(data, metrics, tmp_path, monkeypatch):
+    """Broken off after the first part, with a half-written line; what was finished is not done again."""
+    whole, begun = run._run, []
+
+    def broken_off(*arguments):
+        yield next(whole(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_run", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        run.evaluate(data, "ica", tmp_path, snrs_db=(np.inf, 10), workers=1)
+    with open(tmp_path / run.JOURNAL, "a", encoding="utf-8") as file:
+        file.write('{"index": 5, "snr')
+    seen = []
+    monkeypatch.setattr(run, "_run", lambda tasks, *rest: (begun.extend(tasks), whole(tasks, *rest))[1])
+    again = run.evaluate(
+        data, "ica", tmp_path, snrs_db=(np.inf, 10), workers=1, progress=lambda done, of: seen.append((done, of))
+    )
+    assert without_times(again) == without_times(metrics)
+    assert len(begun) == 12 - run.CHUNK
+    assert seen[0] == (run.CHUNK, 12) and seen[-1] == (12, 12)
+
+
+def test_another_evaluations_journal_is_refused(data, tmp_path):
+    (tmp_path / run.JOURNAL).write_text('{"method": "other"}\n')
+    with pytest.raises(ValueError, match="unfinished evaluation of other data, another method or version"):
+        run.evaluate(data, "ica", tmp_path, workers=1)
+
+
+def test_limit_is_per_number_of_units(data):
+    assert run._choose(np.array([1, 1, 1, 5, 5, 5]), 2) == [0, 1, 3, 4]
+    assert run._choose(np.array([1, 5]), None) == [0, 1]
+
+
+def test_table(metrics):
+    lines = markdown_table(metrics).splitlines()
+    assert lines[0].startswith("Method ica, scenario paper, test set of seed 1")
+    assert len(lines) == 4 + 12 and len({len(line) for line in lines[2:]}) == 1
+    assert lines[4].split("|")[1:4] == ["      inf ", "     1 ", "         1 "]
+
+
+def test_figure_has_a_panel_for_each_metric(metrics):
+    figure = draw_metrics({"ica": metrics, "other": metrics})
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == list(PANELS.values())
+    lines = figure.axes[0].get_legend_handles_labels()[1]
+    assert lines == ["ica, no noise", "ica, 10 dB", "other, no noise", "other, 10 dB"]
