@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 
@@ -19,12 +20,14 @@ def worker_pool(workers: int):
     Spawned, so a script that gets here needs `if __name__ == "__main__":`.
     """
     context = multiprocessing.get_context("spawn")
-    with _one_thread_a_process(), ProcessPoolExecutor(workers, context, initializer=_die_with_parent) as pool:
+    with _one_thread_a_process(), ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
         yield pool
 
 
-def _die_with_parent():
-    """Worker: end when the parent is killed; the pool alone would leave it waiting for ever."""
+def _start_worker():
+    """Worker: end when the parent is killed (the pool alone would leave it waiting for ever), and leave an interrupt
+    from the keyboard to the parent, which lets the work in hand be finished."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sentinel = multiprocessing.parent_process().sentinel
 
     def watch():

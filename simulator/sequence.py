@@ -11,6 +11,7 @@ from simulator import firings as _firings
 from simulator import territories as _territories
 from simulator import waveform as _waveform
 from simulator.config import SimulationConfig
+from simulator.errors import InputError
 
 Seed = int | np.random.SeedSequence
 
@@ -99,7 +100,7 @@ class MuscleSequence:
         if out is None:
             out = np.empty(shape, np.float32)
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
-            raise ValueError(f"out: expected C-contiguous float32 {shape}, got {out.dtype} {out.shape}")
+            raise InputError(f"out: expected C-contiguous float32 {shape}, got {out.dtype} {out.shape}")
         maps, signals = self.components
         np.matmul(maps.reshape(len(maps), -1).T, signals, out=out.reshape(-1, config.n_frames))
         if snr_db is not None and np.isfinite(snr_db):
@@ -108,7 +109,7 @@ class MuscleSequence:
             noise *= noise_sd(mean_power(out), snr_db)
             out += noise
         elif snr_db is not None and not snr_db > 0:
-            raise ValueError(f"snr_db: expected decibels, inf or None, got {snr_db}")
+            raise InputError(f"snr_db: expected decibels, inf or None, got {snr_db}")
         return out
 
     def _trains(self, delay_s):

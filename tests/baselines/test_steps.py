@@ -193,3 +193,24 @@ def test_delayed_units_keep_their_whole_territory():
     _, found = refit.alternate(velocity, sequence.twitch_trains, half, np.ones(1, bool), 0.25, 1)
     common = (found & sequence.territories).sum()
     assert common / (found | sequence.territories).sum() > 0.95
+
+
+def test_imprint_of_a_nested_unit_is_taken_off():
+    """The outer map is 0.4 lower where the inner one is; a unit that sticks out, or a smooth profile, is left alone."""
+    y, x = np.mgrid[:32, :32] / 32
+    outer, inner, beside = disc(15, 15, 9), disc(15, 18, 4), disc(15, 24, 4)
+    profile = outer * (1 - 0.5 * ((y - 0.5) ** 2 + (x - 0.5) ** 2))
+    shapes_ = np.stack([outer, inner, beside])
+    maps = np.stack([profile - 0.4 * inner, inner, beside]).reshape(3, -1).astype(np.float32)
+    got = refit.without_nested(maps, shapes_)
+    np.testing.assert_allclose(got[0], profile.ravel(), atol=1e-5)
+    np.testing.assert_array_equal(got[1:], maps[1:])
+
+
+def test_nested_units_keep_their_own_signals():
+    """A start in which the inner unit's signal holds half of the outer one's: the fit alone would keep it."""
+    b, a = trains(2, seed=6)
+    pair = np.stack([disc(15, 15, 9), disc(15, 18, 4)])
+    velocity = pair.reshape(2, -1).T.astype(np.float32) @ np.stack([b, a])
+    signals, _ = refit.alternate(velocity, np.stack([b, a + 0.5 * b]), pair, np.zeros(2, bool), 0.3, 1)
+    np.testing.assert_allclose(signals, np.stack([b, a]), atol=0.02)

@@ -32,7 +32,8 @@ def without_times(metrics):
 
 
 def test_every_sequence_at_every_noise_level(metrics):
-    assert {(r["snr_db"], r["index"]) for r in metrics["sequences"]} == {(s, i) for s in ("inf", 10.0) for i in range(6)}
+    done = {(row["snr_db"], row["index"]) for row in metrics["sequences"]}
+    assert done == {(snr, i) for snr in ("inf", 10.0) for i in range(6)}
     assert [(c["snr_db"], c["n_units"]) for c in metrics["cells"]] == [
         (snr, n) for snr in ("inf", 10.0) for n in (1, 5, 10, 15, 20, 25)
     ]

@@ -1,0 +1,28 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint bench
+
+demo: $(INSTALLED)
+	@mkdir -p demo
+	$(BIN)/muspipe simulate --recording demo/recording.h5 --truth demo/truth.h5 --units 15 --snr 20 --seed 2020 --overwrite
+	$(BIN)/muspipe identify demo/recording.h5 --out demo/result --truth demo/truth.h5 --overwrite
+	@echo
+	@echo "Look at demo/result/figure.png: territories and twitch trains found, the truth dashed."
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+
+bench: $(INSTALLED)
+	@set -e; for script in experiments/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+# The stamp makes the installation happen once, and again when the dependencies change.
+$(INSTALLED): setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@touch $@

@@ -1,0 +1,135 @@
+"""Speed of the input pipeline on one core: against the plain way in the same run, and absolute for the record.
+
+    python experiments/bench_data.py
+
+Takes about 40 s. Numbers to expect on one core of 2023, scenario paper:
+| what | target | seen |
+|---|---|---|
+| noise from the bank | 400 cubes/s | 4,100, 70 x numpy's generator |
+| detection batches in NumPy | - | 290 sequences/s |
+| twitch crops in NumPy | - | 4,400 crops/s, 15 x a crop cut from a whole rendered sequence |
+tf.data, measured last where TensorFlow is installed, uses all cores (two: 200-250 sequences/s and 1,800-2,300 crops/s).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+if "--tensorflow" not in sys.argv:
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # one core; read when NumPy is loaded
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import itertools  # noqa: E402
+import resource  # noqa: E402
+import subprocess  # noqa: E402
+import tempfile  # noqa: E402
+import time  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import numpy as np  # noqa: E402
+
+from muspipe.data import BatchOptions, open_dataset  # noqa: E402
+from muspipe.data.crops import crop, crop_corner  # noqa: E402
+from muspipe.data.loader import detection_batches, twitch_batches  # noqa: E402
+from muspipe.data.noise import NoiseBank  # noqa: E402
+from simulator import SimulationConfig  # noqa: E402
+from simulator.generate import generate_dataset  # noqa: E402
+
+MEASURED_S = 4.0
+
+
+def per_second(step, at_most_s=MEASURED_S) -> float:
+    """Calls a second of step(i), i = 0, 1, ...; the first call left out."""
+    step(0)
+    start, n = time.perf_counter(), 0
+    while time.perf_counter() - start < at_most_s:
+        n += 1
+        step(n)
+    return n / (time.perf_counter() - start)
+
+
+def examples_per_second(batches) -> float:
+    """Examples a second of an iterator of batches, the first batch left out."""
+    next(batches)
+    start, n = time.perf_counter(), 0
+    for batch in batches:
+        n += len(next(iter(batch.values())))
+        if time.perf_counter() - start > MEASURED_S:
+            break
+    return n / (time.perf_counter() - start)
+
+
+def endless(make, source, options):
+    return itertools.chain.from_iterable(make(source, options, epoch) for epoch in itertools.count())
+
+
+def bench_noise():
+    cube = np.zeros((64, 64, 400), np.float32)
+    bank, rng = NoiseBank(BatchOptions().noise_bank_values, 0), np.random.default_rng(0)
+
+    def plain(i):
+        cube[...] += np.float32(0.1) * rng.standard_normal(cube.shape, dtype=np.float32)
+
+    rate = per_second(lambda i: bank.add(cube, bank.draw_offset(rng, cube.size), 0.1))
+    plain_rate = per_second(plain)
+    ratio = rate / plain_rate
+    print(f"noise: {rate:,.0f} cubes/s (target 400); standard_normal {plain_rate:,.0f}/s, ratio {ratio:.0f}")
+
+
+def bench_loaders(source, scenario):
+    options = BatchOptions(snr_db=(10.0, 30.0))
+    rate = examples_per_second(endless(detection_batches, source, options))
+    print(f"{scenario}: detection, NumPy, one core: {rate:,.0f} sequences/s in batches of {options.batch_size}")
+    options = BatchOptions(batch_size=32, snr_db=(10.0, 30.0))
+    rate = examples_per_second(endless(twitch_batches, source, options))
+    bank, rng = NoiseBank(options.noise_bank_values, 0), np.random.default_rng(0)
+
+    def plain(i):
+        sequence = source[i % len(source)]
+        images = sequence.render()
+        bank.add(images, bank.draw_offset(rng, images.size), 0.1)
+        images = (images - images.mean()) / images.std()
+        return crop(images, crop_corner(sequence.territories[0], 16), 16, axes=(0, 1))
+
+    plain_rate = per_second(plain)
+    print(
+        f"{scenario}: twitch, NumPy, one core: {rate:,.0f} crops/s in batches of 32; "
+        f"cut from whole sequences {plain_rate:,.0f}/s, ratio {rate / plain_rate:.0f}"
+    )
+
+
+def bench_tensorflow(source, scenario):
+    """In a process of its own, as training runs: no limit to the threads, of BLAS neither."""
+    try:
+        from muspipe.data.tfdata import detection_dataset, twitch_dataset
+    except ImportError:
+        print("tf.data: not measured, TensorFlow is not installed")
+        return
+    for make, size, what in ((detection_dataset, 8, "sequences"), (twitch_dataset, 32, "crops")):
+        batches = iter(make(source, BatchOptions(batch_size=size, snr_db=(10.0, 30.0)), n_epochs=None))
+        rate = examples_per_second(batches)
+        print(f"{scenario}: tf.data, {os.cpu_count()} cores: {rate:,.0f} {what}/s in batches of {size}")
+        del batches  # it would go on filling its buffer
+
+
+def main():
+    if "--tensorflow" in sys.argv:
+        for path in sys.argv[2:]:
+            bench_tensorflow(open_dataset(path), Path(path).name)
+        return
+    bench_noise()
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / scenario for scenario in ("paper", "physiological")]
+        for path in paths:
+            generate_dataset(path, SimulationConfig.scenario(path.name), 2020, 1000, 0, 0)
+        for path in paths:
+            bench_loaders(open_dataset(path), path.name)
+        print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB", flush=True)
+        threads_free = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
+        subprocess.run([sys.executable, __file__, "--tensorflow", *paths], env=threads_free, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Figs. 4-6 of Ali et al. 2020: detection, segmentation and rate of agreement against the number of motor units.
+
+    muspipe simulate data --train 0 --val 0 --test 600 --scenario paper --seed 2020
+    muspipe evaluate data --method ica --out runs/ica
+    muspipe evaluate data --method stica --out runs/stica
+    python experiments/fig04_to_06.py runs/ica runs/stica --out fig04_to_06.png
+
+About 8 min on 2 cores, most of it the evaluations. Expected with ica: recall, precision and segmentation >= 0.97 and
+RoA >= 0.98 in every cell; README.md beside this file has the tables. Published numbers are drawn as ticks and lines.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from muspipe.figures.metrics import PANELS, draw_metrics
+from simulator.errors import InputError
+from simulator.files import atomic_path
+
+PUBLISHED = Path(__file__).with_name("published.json")
+MARKS = {"network": ("_", "published network"), "stica": ("x", "published stICA")}
+
+
+def add_published(figure):
+    """Published means as marks at their numbers of motor units, or a line where one bound holds for all."""
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    axes = dict(zip(PANELS, figure.axes, strict=True))
+    for method, (marker, label) in MARKS.items():
+        for metric, values in published[method].items():
+            for at, value in values.items():
+                if at == "at_least":
+                    axes[metric].axhline(value, color="0.4", linewidth=0.8, linestyle=":", label=f"{label} (at least)")
+                else:
+                    ends = value if isinstance(value, list) else [value, value]
+                    axes[metric].plot([int(at)] * 2, ends, color="black", marker=marker, markersize=5, label=label)
+
+
+def read_metrics(folders):
+    """Label -> metrics of the folders that `muspipe evaluate` wrote; all must be of one data set."""
+    found = {}
+    for folder in folders:
+        path = Path(folder) / "metrics.json"
+        if not path.is_file():
+            raise InputError(f"{path} is missing: make it with muspipe evaluate DATA --out {folder}")
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        found[metrics["method"]] = metrics
+    if len({json.dumps(metrics["data"], sort_keys=True) for metrics in found.values()}) != 1:
+        raise InputError("expected evaluations of one data set, got several: compare methods on the same data")
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", help="folders written by muspipe evaluate")
+    parser.add_argument("--out", default="fig04_to_06.png")
+    args = parser.parse_args()
+    figure = draw_metrics(read_metrics(args.folders))
+    add_published(figure)
+    with atomic_path(args.out) as temporary:
+        figure.savefig(temporary, dpi=200)
+    print(args.out)
+
+
+if __name__ == "__main__":
+    main()

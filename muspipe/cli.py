@@ -1,0 +1,94 @@
+"""The commands `muspipe` and `muspipe-train`: one table of sub-commands, and what errors look like.
+
+Each sub-command is a module with `add_arguments(parser)` and `run(args) -> int | None`. Only the chosen one is
+imported, and it imports what is heavy in `run`, so `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+
+from muspipe import __version__
+
+PROGRAMS = {
+    "muspipe": "Identify motor units in ultrafast ultrasound of contracting muscle.",
+    "muspipe-train": "Make training data and train the networks of muspipe.",
+}
+
+COMMANDS = {
+    "muspipe": {
+        "simulate": "make a simulated recording or data set, with its truth",
+        "identify": "find the motor units of a recording",
+        "evaluate": "measure a method on a simulated data set",
+    },
+    "muspipe-train": {
+        "preview": "draw a training batch as the networks see it",
+    },
+}
+"""program -> sub-command -> help. Sub-command `name` is the module muspipe.commands.name."""
+
+USAGE_ERROR, INTERRUPTED = 2, 130
+
+
+def main(argv=None) -> int:
+    """The command `muspipe`. argv: arguments without the program's name. Returns the exit code."""
+    return _main("muspipe", argv)
+
+
+def main_train(argv=None) -> int:
+    """The command `muspipe-train`."""
+    return _main("muspipe-train", argv)
+
+
+def _main(program, argv):
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        code = _run(program, argv)
+        sys.stdout.flush()  # a closed pipe shows here, not when Python ends
+        return code
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        line = _one_line(error)
+        if line is None or os.environ.get("MUSPIPE_DEBUG") == "1":
+            raise
+        print(f"{program}: error: {line}", file=sys.stderr)
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else USAGE_ERROR
+
+
+def _run(program, argv):
+    chosen = next((word for word in argv if not word.startswith("-")), None)
+    args = _parser(program, chosen).parse_args(argv)
+    return importlib.import_module(f"muspipe.commands.{args.command}").run(args) or 0
+
+
+def _parser(program, chosen):
+    parser = argparse.ArgumentParser(prog=program, description=PROGRAMS[program])
+    parser.add_argument("--version", action="version", version=f"{program} {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, text in COMMANDS[program].items():
+        subparser = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == chosen:
+            importlib.import_module(f"muspipe.commands.{name}").add_arguments(subparser)
+    return parser
+
+
+def _one_line(error) -> str | None:
+    """What to tell the user about an error that is theirs to mend; None for a bug, which keeps its traceback."""
+    from simulator.errors import InputError  # here, as the package behind it imports NumPy
+
+    if isinstance(error, KeyboardInterrupt):
+        text = "interrupted"
+    elif isinstance(error, InputError):
+        text = str(error)
+    elif isinstance(error, OSError):
+        text = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    elif isinstance(error, MemoryError):
+        text = f"not enough memory: {error}" if str(error) else "not enough memory"
+    else:
+        return None
+    return " ".join(text.split())

@@ -1,0 +1,164 @@
+"""`muspipe identify`: from a recording's file to its motor units, as a result file, a table and a figure."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import signal
+import sys
+from pathlib import Path
+
+OUTPUTS = {
+    "result.h5": "territories, twitch trains, firings, scores, settings",
+    "firings.csv": "firing times, one row a firing",
+    "figure.png": "territories over the velocity map, twitch trains with firings",
+    "metrics.json": "agreement with the truth (with --truth)",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Writes into DIR: " + "; ".join(f"{name} ({what})" for name, what in OUTPUTS.items()) + "."
+    parser.add_argument("recording", metavar="RECORDING", help="velocity images: .h5, .npy, .npz or .mat")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--method", default="ica", help="method of identification (default: %(default)s)")
+    parser.add_argument("--frame-rate", type=float, metavar="HZ", help="frame rate; overrides the file's")
+    parser.add_argument("--pixel-mm", type=float, metavar="MM", help="side of a pixel; overrides the file's")
+    parser.add_argument("--variable", metavar="NAME", help="name of the velocity array in the file (default: velocity)")
+    parser.add_argument("--axes", default="HWT", help="order of the array's axes: height, width, time (%(default)s)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the results of an earlier run in DIR")
+    parser.add_argument("--truth", metavar="FILE", help="result file with the true motor units, to compare with")
+
+
+def run(args: argparse.Namespace) -> int:
+    from muspipe.outputs import output_files
+
+    _refuse_inputs_as_outputs(args)
+    with _terminable(), output_files(args.out, tuple(OUTPUTS), args.overwrite) as folder:
+        result, metrics = _identify_into(folder, args)
+    _print_summary(args, result)
+    if metrics is not None:
+        _print_metrics(args.truth, metrics)
+    print("\nWritten:")
+    for name in OUTPUTS:
+        if name != "metrics.json" or metrics is not None:
+            print(f"  {Path(args.out) / name}")
+    return 0
+
+
+def _identify_into(folder, args):
+    """Write all files into `folder`. Returns (result, metrics or None)."""
+    from tqdm import tqdm
+
+    with tqdm(total=4, desc="reading", bar_format="{desc:<12} {bar:24} {elapsed}", leave=False, disable=None) as bar:
+
+        def step(name):
+            bar.update()
+            bar.set_description_str(name)
+
+        # Within the bar, as these imports take the first second.
+        from muspipe.export.csv import save_firings
+        from muspipe.recordings.identify import identify
+        from muspipe.recordings.readers import load_recording
+
+        recording = load_recording(
+            args.recording,
+            frame_rate_hz=args.frame_rate,
+            pixel_mm=args.pixel_mm,
+            variable=args.variable,
+            axes=args.axes,
+        )
+        truth = _load_truth(args.truth, recording) if args.truth else None
+        step("identifying")
+        result = identify(recording, method=args.method)
+        metrics = _compare(result, truth) if truth else None
+        step("drawing")
+        from muspipe.figures.identification import draw_identification
+
+        draw_identification(recording, result, truth).savefig(folder / "figure.png", dpi=200)
+        step("writing")
+        result.save(folder / "result.h5")
+        save_firings(result, folder / "firings.csv")
+        if metrics is not None:
+            plain = {key: None if math.isnan(value) else value for key, value in metrics.items()}  # JSON has no NaN
+            (folder / "metrics.json").write_text(json.dumps(plain, indent=2) + "\n")
+    return result, metrics
+
+
+def _refuse_inputs_as_outputs(args):
+    from simulator.errors import InputError
+
+    for given in filter(None, (args.recording, args.truth)):
+        for name in OUTPUTS:
+            with contextlib.suppress(OSError):  # one of the two is not there: then they are not the same
+                if os.path.samefile(given, Path(args.out) / name):
+                    raise InputError(f"{given}: would be replaced by the results: choose another output folder")
+
+
+def _load_truth(path, recording):
+    from muspipe.recordings.result import Result
+    from simulator.errors import InputError
+
+    truth = Result.load(path)
+    expected = (*recording.image_shape, recording.n_frames, recording.frame_rate_hz)
+    got = (*truth.image_shape, truth.n_frames, truth.frame_rate_hz)
+    if expected != got:
+        form = "{} x {} px, {} frames at {:g} Hz".format
+        raise InputError(f"{path}: expected the truth of this recording, {form(*expected)}, got {form(*got)}")
+    return truth
+
+
+def _compare(result, truth) -> dict:
+    from muspipe.evaluation import compare
+
+    return compare(
+        result.territories, result.twitch_trains, truth.territories, truth.twitch_trains, result.frame_rate_hz
+    )
+
+
+@contextlib.contextmanager
+def _terminable():
+    """Let SIGTERM (a batch system's time limit) end the work as an error does, so that temporary files are removed."""
+
+    def stop(*_):
+        sys.exit(128 + signal.SIGTERM)
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread, where signals are not ours to handle
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print_summary(args, result):
+    height, width = result.image_shape
+    print(
+        f"{result.n_units} motor unit{'' if result.n_units == 1 else 's'} found in {args.recording} "
+        f"({height} x {width} px, {result.duration_s:.4g} s at {result.frame_rate_hz:g} Hz; method {result.method})"
+    )
+    if result.n_units:
+        print("\nunit   x [mm]   y [mm]  diameter [mm]  firings  rate [Hz]  score")
+    rows = zip(result.centres_mm, result.diameters_mm, result.firings, result.scores, strict=True)
+    for number, ((y_mm, x_mm), diameter_mm, firings_s, score) in enumerate(rows, start=1):
+        rate = f"{(len(firings_s) - 1) / (firings_s[-1] - firings_s[0]):.1f}" if len(firings_s) > 1 else "-"
+        print(f"{number:4}  {x_mm:7.1f}  {y_mm:7.1f}  {diameter_mm:13.1f}  {len(firings_s):7}  {rate:>9}  {score:5.2f}")
+
+
+def _print_metrics(path, metrics):
+    def shown(key):
+        return "  -  " if math.isnan(metrics[key]) else f"{metrics[key]:.3f}"
+
+    n_false = metrics["n_found"] - metrics["n_matched"]
+    print(
+        f"\nAgainst the truth in {path}:\n"
+        f"  motor units  {metrics['n_matched']} of {metrics['n_true']} found, {n_false} false: "
+        f"recall {shown('recall')}, precision {shown('precision')}\n"
+        f"  territories  recall {shown('segmentation_recall')}, precision {shown('segmentation_precision')} (pixels)\n"
+        f"  firings      rate of agreement {shown('roa')}"
+    )

@@ -1,0 +1,173 @@
+"""`muspipe simulate`: a data set folder of sequences with their truth, or one recording as a user would have it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+from pathlib import Path
+
+DATASET_DEFAULTS = {"train": 10_000, "val": 1_000, "test": 600}
+"""Sizes of the sets of Ali et al. 2020."""
+DEFAULT_SEED = 2020
+DEFAULT_UNITS = 15
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("out", nargs="?", metavar="OUT", help="folder for the data set; one begun there is continued")
+    parser.add_argument("--recording", metavar="FILE", help="write one recording (.h5, .npz or .mat) instead")
+    parser.add_argument("--scenario", default="paper", help="paper (default) or physiological")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help=f"default {DEFAULT_SEED}")
+    parser.add_argument("--snr", type=float, metavar="DB", help="white noise at this SNR [dB]; default none")
+    dataset = parser.add_argument_group("data set")
+    for split, size in DATASET_DEFAULTS.items():
+        dataset.add_argument(f"--{split}", type=int, metavar="N", help=f"sequences of the {split} set; default {size}")
+    dataset.add_argument("--workers", type=int, metavar="N", help="processes; default one for each CPU core")
+    dataset.add_argument("--dense", action="store_true", help="store the images too, 6.5 MB a sequence")
+    recording = parser.add_argument_group("recording")
+    recording.add_argument("--units", type=int, metavar="N", help=f"motor units; default {DEFAULT_UNITS}")
+    recording.add_argument("--truth", metavar="FILE", help="write the true motor units here, as a result file (.h5)")
+    recording.add_argument("--overwrite", action="store_true", help="replace existing files")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0; raises InputError for what the user can mend, OSError for a disk that fails."""
+    from simulator.errors import InputError
+
+    if (args.out is None) == (args.recording is None):
+        raise InputError("expected either a folder OUT for a data set or --recording FILE, got both or neither")
+    foreign = ("train", "val", "test", "workers", "dense") if args.recording else ("units", "truth", "overwrite")
+    for name in foreign:
+        given = getattr(args, name)
+        if given is not None and given is not False:
+            kind = "a data set" if args.recording else "a recording"
+            raise InputError(f"--{name} belongs to {kind}: leave it out")
+    return _simulate_recording(args) if args.recording else _simulate_dataset(args)
+
+
+def _simulate_dataset(args):
+    from tqdm import tqdm
+
+    from simulator import SimulationConfig
+    from simulator.generate import generate_dataset
+
+    sizes = [
+        default if getattr(args, split) is None else getattr(args, split) for split, default in DATASET_DEFAULTS.items()
+    ]
+    with tqdm(total=sum(sizes), unit="sequence", disable=None) as bar:
+        manifest = generate_dataset(
+            args.out, SimulationConfig.scenario(args.scenario), args.seed, *sizes,
+            workers=args.workers, dense=args.dense, snr_db=args.snr, progress=bar.update,
+        )  # fmt: skip
+    counts = ", ".join(f"{n} {split}" for split, n in manifest["n_sequences"].items())
+    print(f"{args.out}: {counts} sequences in {len(manifest['shards'])} files, scenario {args.scenario}")
+    return 0
+
+
+def _simulate_recording(args):
+    from tqdm import tqdm
+
+    from simulator import SimulationConfig, simulate
+    from simulator.errors import InputError
+    from simulator.files import atomic_path
+
+    path, truth = Path(args.recording), Path(args.truth) if args.truth else None
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise InputError(f"{path}: expected a file ending in {', '.join(_WRITERS)}, got {path.suffix or 'no ending'!r}")
+    if args.seed < 0:
+        raise InputError(f"--seed: expected an integer from 0, got {args.seed}")
+    if truth == path:
+        raise InputError(f"{path}: --recording and --truth name the same file")
+    for file in filter(None, (path, truth)):
+        if not file.absolute().parent.is_dir():
+            raise InputError(f"{file}: no folder {file.parent}; make it first")
+        if file.exists() and (file.is_dir() or not args.overwrite):
+            raise InputError(f"{file}: exists already; give --overwrite to replace it, or choose another name")
+    if args.snr is not None and not args.snr > -math.inf:
+        raise InputError(f"--snr: expected decibels, got {args.snr}")
+    n_units = DEFAULT_UNITS if args.units is None else args.units
+    with tqdm(total=3 if truth else 2, unit="step", disable=None) as bar, _naming_what_failed(path, truth):
+        sequence = simulate(SimulationConfig.scenario(args.scenario, n_units=n_units), args.seed)
+        velocity = sequence.render(args.snr)
+        bar.update()
+        with atomic_path(path) as temporary:
+            writer(temporary, velocity, sequence.config)
+            bar.update()
+            if truth:  # the recording takes its place only when this too is written
+                _truth_of(sequence, args, path.name, temporary).save(truth)
+                bar.update()
+    noise = "no noise" if args.snr is None or math.isinf(args.snr) else f"{args.snr:g} dB SNR"
+    print(f"{path}: {n_units} motor units, {noise}, scenario {args.scenario}, seed {args.seed}")
+    if truth:
+        print(f"{truth}: their territories, twitch trains and firings")
+    return 0
+
+
+@contextlib.contextmanager
+def _naming_what_failed(path, truth):
+    """A full disk or a locked folder: say which files were not written."""
+    try:
+        yield
+    except OSError as error:
+        files = " and ".join(str(file) for file in (path, truth) if file)
+        raise OSError(error.errno, f"not written: {error.strerror or error}", files) from error
+
+
+def _truth_of(sequence, args, name, written):
+    """The sequence's truth as a Result; its firings are instants of peak velocity, as in every Result."""
+    import numpy as np
+
+    from muspipe.recordings.result import Result
+    from simulator.files import sha256_of_file
+
+    config = sequence.config
+    peaks_s = sequence.firings_s + sequence.peak_latencies_s[sequence.unit_of_firing]
+    inside = (peaks_s >= 0) & (peaks_s < config.duration_s)
+    firings = [np.sort(peaks_s[inside & (sequence.unit_of_firing == unit)]) for unit in range(sequence.n_units)]
+    return Result(
+        territories=sequence.territories,
+        twitch_trains=sequence.twitch_trains,
+        firings=firings,
+        scores=np.ones(sequence.n_units, np.float32),
+        frame_rate_hz=config.frame_rate_hz,
+        pixel_mm=config.pixel_mm,
+        method="truth",
+        settings={"seed": args.seed, "snr_db": args.snr, "simulation": config.to_dict()},
+        source={"name": name, "sha256": sha256_of_file(written)},
+    )
+
+
+def _write_hdf5(path, velocity, config):
+    import io
+
+    import h5py
+
+    image = io.BytesIO()  # a full disk then fails in one plain write, not somewhere inside HDF5
+    with h5py.File(image, "w") as file:
+        dataset = file.create_dataset("velocity", data=velocity, track_times=False)
+        dataset.attrs["axes"] = "y, x, frame"
+        dataset.attrs["unit"] = "a.u."
+        dataset.attrs["description"] = "tissue velocity (H, W, T); simulated: arbitrary units that stand for mm/s"
+        file.attrs["frame_rate_hz"] = config.frame_rate_hz
+        file.attrs["pixel_mm"] = config.pixel_mm
+        file.attrs["description"] = f"simulated ultrafast-ultrasound recording of a muscle, scenario {config.name}"
+    path.write_bytes(image.getbuffer())
+
+
+def _write_npz(path, velocity, config):
+    import numpy as np
+
+    np.savez(path, velocity=velocity, frame_rate_hz=config.frame_rate_hz, pixel_mm=config.pixel_mm)
+
+
+def _write_mat(path, velocity, config):
+    from scipy.io import savemat
+
+    content = {"velocity": velocity, "frame_rate_hz": config.frame_rate_hz, "pixel_mm": config.pixel_mm}
+    savemat(path, content, appendmat=False)
+
+
+_WRITERS = {".h5": _write_hdf5, ".npz": _write_npz, ".mat": _write_mat}
+"""By file suffix: write velocity (H, W, T), `frame_rate_hz` [Hz] and `pixel_mm` [mm]."""

@@ -1,0 +1,78 @@
+"""A folder's files that appear together or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from simulator.errors import InputError
+
+
+@contextlib.contextmanager
+def output_files(folder, names, overwrite: bool = False):
+    """Yield a temporary folder; when the block ends well, the files written there replace those of `folder`.
+
+    names: every file name that may be written. Older files of these names need `overwrite`, checked before the block
+    runs, as is whether `folder` can be written; then they all go, also those that are not written anew: results of two
+    runs never stand side by side. On any error `folder` is as it was, gone if it was not there.
+    Raises InputError that says what was not written and why.
+    """
+    folder = Path(folder)
+    _refuse_existing(folder, names, overwrite)
+    not_written = f"{folder}: nothing was written ({', '.join(names)})"
+    created = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    staging = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))
+        yield staging
+        _exchange(folder, staging, names)
+    except OSError as error:
+        if staging and not _concerns(error, staging):
+            raise
+        raise InputError(f"{not_written}: {error.strerror or error}") from error
+    finally:
+        if staging:
+            shutil.rmtree(staging, ignore_errors=True)
+        for parent in created:  # those that hold the new files stay
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+
+
+def _refuse_existing(folder, names, overwrite):
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder for the output, it is a file")
+    there = [name for name in names if os.path.lexists(folder / name)]
+    odd = [name for name in there if (folder / name).is_dir()]
+    if odd:
+        raise InputError(f"{folder}: {', '.join(odd)} would be replaced but is a folder: choose another output folder")
+    if there and not overwrite:
+        raise InputError(f"{folder}: {', '.join(there)} exists: give --overwrite to replace, or another output folder")
+
+
+def _concerns(error, staging):
+    """Whether an OSError is about writing here: it names a file in `staging`, or none (a full disk names none)."""
+    return error.filename is None or Path(str(error.filename)).is_relative_to(staging)
+
+
+def _exchange(folder, staging, names):
+    """Put the new files in the place of the old ones; put the old ones back if that fails halfway."""
+    kept = staging / "old"
+    kept.mkdir()
+    new = [name for name in names if (staging / name).exists()]
+    try:
+        for name in names:
+            if os.path.lexists(folder / name):
+                os.replace(folder / name, kept / name)
+        for name in new:
+            os.replace(staging / name, folder / name)
+    except BaseException:  # also an interrupt must not leave a mixture
+        for name in new:
+            if not (staging / name).exists():
+                (folder / name).unlink(missing_ok=True)
+        for old in kept.iterdir():
+            os.replace(old, folder / old.name)
+        raise

@@ -1,0 +1,132 @@
+"""`muspipe simulate` as a user calls it."""
+
+import argparse
+
+import h5py
+import numpy as np
+import pytest
+
+from muspipe.commands import preview, simulate
+from muspipe.recordings.readers import load_recording
+from muspipe.recordings.result import Result
+from simulator import SimulationConfig
+from simulator import simulate as draw
+from simulator.errors import InputError
+from simulator.files import sha256_of_file
+from simulator.shards import open_dataset
+
+
+def call(command, *words):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args([str(word) for word in words]))
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".npz", ".mat"])
+def test_recording_is_read_back_as_it_was_rendered(tmp_path, suffix, capsys):
+    path = tmp_path / f"r{suffix}"
+    assert call(simulate, "--recording", path, "--units", 3, "--snr", 20, "--seed", 4) == 0
+    assert "3 motor units, 20 dB SNR" in capsys.readouterr().out
+    recording = load_recording(path)
+    expected = draw(SimulationConfig.scenario("paper", n_units=3), 4).render(20)
+    assert recording.velocity.shape == (64, 64, 400)
+    np.testing.assert_allclose(recording.velocity, expected, atol=1e-6)
+    assert (recording.frame_rate_hz, recording.pixel_mm) == (400, 0.625)
+
+
+def test_hdf5_recording_explains_itself(tmp_path):
+    call(simulate, "--recording", tmp_path / "r.h5", "--scenario", "physiological")
+    with h5py.File(tmp_path / "r.h5") as file:
+        assert (file.attrs["frame_rate_hz"], file.attrs["pixel_mm"]) == (400, 0.625)
+        assert "physiological" in file.attrs["description"]
+        assert file["velocity"].dtype == np.float32 and set(file["velocity"].attrs) == {"axes", "unit", "description"}
+
+
+def test_truth_is_a_result_of_the_same_recording(tmp_path):
+    call(simulate, "--recording", tmp_path / "r.h5", "--units", 3, "--seed", 4, "--truth", tmp_path / "t.h5")
+    truth = Result.load(tmp_path / "t.h5")
+    sequence = draw(SimulationConfig.scenario("paper", n_units=3), 4)
+    np.testing.assert_array_equal(truth.territories, sequence.territories)
+    np.testing.assert_array_equal(truth.twitch_trains, sequence.twitch_trains)
+    assert truth.method == "truth" and truth.scores.tolist() == [1, 1, 1] and truth.source["name"] == "r.h5"
+    assert truth.settings["seed"] == 4 and truth.settings["snr_db"] is None
+    assert truth.source["sha256"] == sha256_of_file(tmp_path / "r.h5")
+    for unit in range(3):  # a firing that comes before the first frame may have its peak inside
+        latency_s = sequence.peak_latencies_s[unit]
+        expected = sequence.firings_s[sequence.unit_of_firing == unit] + latency_s
+        np.testing.assert_allclose(truth.firings[unit], expected[(expected >= 0) & (expected < 1)])
+        assert 0.015 < latency_s < 0.035
+
+
+def test_existing_files_are_kept_unless_told(tmp_path):
+    recording, truth = tmp_path / "r.h5", tmp_path / "t.h5"
+    truth.write_bytes(b"mine")
+    with pytest.raises(InputError, match="t.h5.*--overwrite"):
+        call(simulate, "--recording", recording, "--truth", truth)
+    assert truth.read_bytes() == b"mine" and not recording.exists()
+    assert call(simulate, "--recording", recording, "--truth", truth, "--overwrite") == 0
+    assert Result.load(truth).n_units == 15
+
+
+@pytest.mark.parametrize(
+    "words, named",
+    [
+        ([], "both or neither"),
+        (["OUT", "--recording", "r.h5"], "both or neither"),
+        (["--recording", "r.txt"], ".h5, .npz, .mat, got '.txt'"),
+        (["--recording", "no/r.h5"], "no folder no"),
+        (["--recording", "r.h5", "--truth", "r.h5"], "same file"),
+        (["--recording", "r.h5", "--train", "5"], "--train belongs to a data set"),
+        (["--recording", "r.h5", "--units", "0"], "n_units"),
+        (["--recording", "r.h5", "--snr", "nan"], "--snr"),
+        (["--recording", "r.h5", "--seed", "-1"], "--seed"),
+        (["--recording", "r.h5", "--scenario", "horse"], "horse"),
+        (["OUT", "--units", "5"], "--units belongs to a recording"),
+        (["OUT", "--units", "0"], "--units belongs to a recording"),
+        (["OUT", "--test", "7"], "multiple of 6"),
+        (["OUT", "--snr", "20"], "--dense"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, words, named):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=named) as caught:
+        call(simulate, *words)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_truth_leaves_no_recording(tmp_path, monkeypatch):
+    def full(self, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Result, "save", full)
+    with pytest.raises(OSError, match="not written: No space left.*r.h5 and .*t.h5"):
+        call(simulate, "--recording", tmp_path / "r.h5", "--truth", tmp_path / "t.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_set_then_preview(tmp_path, monkeypatch, capsys):
+    words = [tmp_path / "set", "--train", 4, "--val", 0, "--test", 6, "--workers", 1, "--scenario", "physiological"]
+    assert call(simulate, *words) == 0
+    assert "4 train, 0 val, 6 test sequences" in capsys.readouterr().out
+    assert open_dataset(tmp_path / "set").config.name == "physiological"
+    monkeypatch.setattr(preview, "MEASURED_S", 0.01)
+    for task in ("seg", "twitch"):
+        picture = tmp_path / f"{task}.png"
+        words = [tmp_path / "set", "--task", task, "--out", picture, "--snr-db", 10, 30, "--batch-size", 3]
+        assert call(preview, *words) == 0
+        assert "/s in batches of 3" in capsys.readouterr().out
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        with pytest.raises(InputError, match="--overwrite"):
+            call(preview, *words)
+
+
+def test_preview_notices_a_damaged_data_set(tmp_path):
+    call(simulate, tmp_path / "set", "--train", 4, "--val", 0, "--test", 0, "--workers", 1)
+    shard = tmp_path / "set" / "train-00000.h5"
+    content = bytearray(shard.read_bytes())
+    content[-10_000] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(InputError, match="train-00000.h5"):
+        call(preview, tmp_path / "set", "--out", tmp_path / "a.png")
+    assert not (tmp_path / "a.png").exists()

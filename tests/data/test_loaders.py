@@ -1,0 +1,182 @@
+"""Both loaders: equal batches from equal seeds, and batches that are what they say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from muspipe.data import BatchOptions, OnlineSource, open_dataset
+from muspipe.data.crops import crop, crop_corner
+from muspipe.data.loader import detection_batches, twitch_batches
+from muspipe.data.records import RecordMaker
+from simulator import SimulationConfig
+from simulator.errors import InputError
+from simulator.generate import generate_dataset
+
+SMALL_BANK = 1 << 21
+LOADERS = {"detection": detection_batches, "twitch": twitch_batches}
+
+
+def online(scenario="paper", n=7, **changes):
+    return OnlineSource(SimulationConfig.scenario(scenario, n_units=(2, 5), **changes), seed=11, n_sequences=n)
+
+
+def options(**changes):
+    return BatchOptions(**(dict(batch_size=3, seed=4, snr_db=(10.0, 30.0), noise_bank_values=SMALL_BANK) | changes))
+
+
+def tensorflow_batches(kind, source, chosen, epoch):
+    tfdata = pytest.importorskip("muspipe.data.tfdata", exc_type=ImportError)
+    make = {"detection": tfdata.detection_dataset, "twitch": tfdata.twitch_dataset}[kind]
+    dataset = make(source, chosen, first_epoch=epoch)
+    return dataset, list(dataset.as_numpy_iterator())
+
+
+@pytest.mark.parametrize("scenario", ["paper", "physiological"])
+@pytest.mark.parametrize("kind", LOADERS)
+@pytest.mark.parametrize("changes", [{}, {"snr_db": None, "flips": False, "shuffle": False, "drop_last": False}])
+def test_both_loaders_give_equal_batches(kind, scenario, changes):
+    source, chosen = online(scenario), options(**changes)
+    expected = list(LOADERS[kind](source, chosen, epoch=2))
+    dataset, batches = tensorflow_batches(kind, source, chosen, epoch=2)
+    assert len(batches) == len(expected) == int(dataset.cardinality()) > 1
+    for batch, other in zip(batches, expected, strict=True):
+        assert batch.keys() == other.keys()
+        for name in other:
+            assert batch[name].dtype == other[name].dtype and batch[name].shape == other[name].shape
+            np.testing.assert_allclose(batch[name], other[name], rtol=1e-5, atol=5e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_every_index_once_an_epoch_in_both_loaders(kind):
+    source = online()
+    n_examples = 7 if kind == "detection" else int(source.n_units.sum())
+    chosen = options(drop_last=False, snr_db=None, flips=False)
+    # an example is told by its mask area and, for crops, by its train
+    name = "masks" if kind == "detection" else "trains"
+    for epoch in (0, 1):
+        plain = list(LOADERS[kind](source, options(drop_last=False, snr_db=None, flips=False, shuffle=False), epoch))
+        shuffled = list(LOADERS[kind](source, chosen, epoch))
+        _, in_graph = tensorflow_batches(kind, source, chosen, epoch)
+        keys = [[x.tobytes() for batch in run for x in batch[name]] for run in (plain, shuffled, in_graph)]
+        assert len(keys[0]) == len(set(keys[0])) == n_examples
+        assert sorted(keys[0]) == sorted(keys[1]) and keys[1] == keys[2] != keys[0]
+
+
+def test_tfdata_runs_epoch_after_epoch_without_end():
+    tfdata = pytest.importorskip("muspipe.data.tfdata", exc_type=ImportError)
+    source, chosen = online(n=4), options(batch_size=4)
+    run = tfdata.detection_dataset(source, chosen, first_epoch=5, n_epochs=None).take(3).as_numpy_iterator()
+    for epoch, batch in enumerate(run, start=5):
+        np.testing.assert_array_equal(batch["masks"], next(detection_batches(source, chosen, epoch))["masks"])
+    assert epoch == 7
+
+
+def test_tensorflow_ops_eagerly():
+    tfdata = pytest.importorskip("muspipe.data.tfdata", exc_type=ImportError)
+    maps = np.arange(8, dtype=np.float32).reshape(2, 2, 2)  # pixel (1, 0): 2 and 6
+    images = tfdata.render(maps, np.array([[1, 0, 1], [0, 1, 1]], np.float32)).numpy()
+    assert images.shape == (2, 2, 3) and images[1, 0].tolist() == [2, 6, 8]
+    record = {"noise_offset": 1, "noise_sd": 0.5}
+    noisy = tfdata.add_noise(images[:1, :1] * 0, tfdata.tf.constant([9.0, 2.0, 4.0, 6.0]), record).numpy()
+    assert noisy.ravel().tolist() == [1, 2, 3]
+    standardised = tfdata.standardise(tfdata.tf.constant([[1.0, 2.0], [3.0, 6.0]])).numpy()
+    np.testing.assert_allclose(standardised, np.array([[-2, -1], [0, 3]]) / 3.5**0.5, rtol=1e-6)
+    assert tfdata.standardise(tfdata.tf.fill((2, 2), 7.0)).numpy().tolist() == [[0, 0], [0, 0]]
+
+
+def test_detection_batch_is_the_sequence_standardised():
+    source = online()
+    (batch, *_) = detection_batches(source, options(shuffle=False, flips=False, snr_db=None))
+    clean = source[1].render()
+    np.testing.assert_allclose(batch["images"][1, ..., 0], (clean - clean.mean()) / clean.std(), rtol=1e-5, atol=1e-4)
+    n_units = source[1].n_units
+    assert batch["class_ids"][1].sum() == n_units
+    np.testing.assert_array_equal(batch["masks"][1, :n_units], source[1].territories)
+
+
+@pytest.mark.parametrize("scenario", ["paper", "physiological"])
+def test_crop_is_cut_from_the_standardised_sequence(scenario):
+    source = online(scenario, n=2)
+    plain = options(batch_size=100, drop_last=False, shuffle=False, flips=False, snr_db=None)
+    batch = next(twitch_batches(source, plain))
+    sequence = source[1]
+    clean = sequence.render()
+    whole = (clean - clean.mean()) / clean.std()
+    first = source[0].n_units
+    for unit in range(sequence.n_units):
+        corner = crop_corner(sequence.territories[unit], 16)
+        expected = crop(whole, corner, 16, axes=(0, 1))
+        np.testing.assert_allclose(batch["crops"][first + unit, ..., 0], expected, rtol=1e-5, atol=1e-4)
+        np.testing.assert_array_equal(batch["masks"][first + unit], crop(sequence.territories[unit], corner, 16))
+        train = sequence.twitch_trains[unit] / clean.std()
+        np.testing.assert_allclose(batch["trains"][first + unit], train, rtol=1e-4)
+        assert batch["amplitudes"][first + unit] == pytest.approx(np.abs(train).max(), rel=1e-4)
+        assert batch["scales"][first + unit] == pytest.approx(clean.std(), rel=1e-4)
+
+
+def test_noise_in_a_crop_has_the_sequences_snr():
+    source = online(n=1)
+    chosen = options(snr_db=10.0, flips=False)
+    power = np.mean(source[0].render().astype(float) ** 2)
+    record = RecordMaker(source, chosen).twitch(0, 0, 0, 0)
+    assert 10 * np.log10(power / float(record["noise_sd"]) ** 2) == pytest.approx(10, abs=1e-3)
+
+
+def test_an_example_depends_on_seed_epoch_and_index_alone():
+    maker = RecordMaker(online(), options())
+    first = maker.detection(0, 3)
+    for _ in range(3):
+        maker.detection(0, 1)
+    assert maker.detection(0, 3)["noise_offset"] == first["noise_offset"]
+    others = [RecordMaker(online(), options(seed=5)).detection(0, 3), maker.detection(1, 3), maker.detection(0, 4)]
+    assert all(other["noise_offset"] != first["noise_offset"] for other in others)
+    still = RecordMaker(online(), options(flips=False)).detection(0, 3)  # an option turned off moves no other draw
+    assert (still["noise_offset"], still["noise_sd"]) == (first["noise_offset"], first["noise_sd"])
+
+
+def test_all_four_flips_are_drawn():
+    maker, plain = RecordMaker(online(n=1), options()), RecordMaker(online(n=1), options(flips=False))
+    maps = plain.detection(0, 0)["maps"]
+    variants = {f: 0 for f in ("none", "y", "x", "both")}
+    flipped = {"none": maps, "y": maps[:, ::-1], "x": maps[:, :, ::-1], "both": maps[:, ::-1, ::-1]}
+    for epoch in range(80):
+        record = maker.detection(epoch, 0)
+        match = [name for name, other in flipped.items() if np.array_equal(record["maps"], other)]
+        assert len(match) == 1
+        variants[match[0]] += 1
+    assert min(variants.values()) > 8  # 20 each expected, 4 SD is 15.5
+
+
+def test_data_set_and_online_source_are_the_same(tmp_path):
+    source = OnlineSource(SimulationConfig.scenario("paper"), seed=3, n_sequences=9)
+    generate_dataset(tmp_path / "set", source.config, 3, 9, 0, 0, workers=1)
+    stored = open_dataset(tmp_path / "set")
+    assert stored.n_units.tolist() == source.n_units.tolist()
+    for kind, load in LOADERS.items():
+        pairs = zip(load(stored, options()), load(source, options()), strict=True)
+        assert all(np.array_equal(a[name], b[name]) for a, b in pairs for name in a), kind
+
+
+def test_partial_batches_are_dropped_or_kept():
+    source = online(n=7)
+    for drop, sizes in ((True, [3, 3]), (False, [3, 3, 1])):
+        chosen = options(drop_last=drop)
+        assert [len(batch["images"]) for batch in detection_batches(source, chosen)] == sizes
+        assert chosen.n_batches(7) == len(sizes)
+
+
+def test_no_tensorflow_without_tfdata():
+    code = "import sys, muspipe.data.loader, muspipe.data; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"batch_size": 0}, {"seed": -1}, {"snr_db": (30.0, 10.0)}, {"snr_db": (10.0, np.inf)}, {"snr_db": np.nan}],
+)
+def test_options_that_cannot_be_had(changes):
+    with pytest.raises(InputError, match=f"BatchOptions.{next(iter(changes))}"):
+        options(**changes)

@@ -1,0 +1,157 @@
+"""Results survive the way through a file, and wrong ones do not get far."""
+
+import errno
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from muspipe import InputError, Result
+from muspipe.recordings.result import ATTRIBUTES, DATASETS
+
+
+def make(n=2, **changes):
+    territories = np.zeros((n, 8, 10), bool)
+    territories[:, 2:4, 3:6] = True
+    fields = dict(
+        territories=territories,
+        twitch_trains=np.arange(n * 100, dtype=np.float32).reshape(n, 100),
+        firings=[np.arange(k) / 10 for k in range(n)],
+        scores=np.linspace(1, 0.5, n),
+        frame_rate_hz=400.0,
+        pixel_mm=0.5,
+        method="ica",
+        settings={"k": np.int64(3), "alpha": 0.5, "range": (1, 2), "nested": {"a": None}},
+        source={"name": "Übung.h5", "sha256": "ab" * 32},
+        velocity_unit="mm/s",
+    )
+    return Result(**(fields | changes))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 30])
+def test_round_trip(tmp_path, n):
+    saved = make(n)
+    saved.save(tmp_path / "result.h5")
+    loaded = Result.load(tmp_path / "result.h5")
+    for name in ("territories", "twitch_trains", "scores"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(saved, name))
+        assert getattr(loaded, name).dtype == getattr(saved, name).dtype
+    assert len(loaded.firings) == n
+    for a, b in zip(loaded.firings, saved.firings, strict=True):
+        assert a.dtype == np.float64
+        np.testing.assert_array_equal(a, b)
+    assert loaded.settings == {"k": 3, "alpha": 0.5, "range": [1, 2], "nested": {"a": None}}
+    for name in ("frame_rate_hz", "pixel_mm", "method", "source", "velocity_unit", "version"):
+        assert getattr(loaded, name) == getattr(saved, name)
+    assert loaded.image_shape == (8, 10) and loaded.duration_s == 0.25
+    assert [path.name for path in tmp_path.iterdir()] == ["result.h5"]
+
+
+def test_file_explains_itself_and_is_reproducible(tmp_path):
+    for name in ("a.h5", "b.h5"):
+        make().save(tmp_path / name)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert set(file) == set(DATASETS) and set(file.attrs) == set(ATTRIBUTES)
+        for dataset in file.values():
+            assert set(dataset.attrs) == {"unit", "axes", "description"}
+            assert dataset.ndim == len(dataset.attrs["axes"].split(", "))
+        assert file["twitch_trains"].attrs["unit"] == "mm/s"
+        json.loads(file.attrs["settings"])
+
+
+def test_geometry_by_hand():
+    result = make(1)  # rows 2-3, columns 3-5 of 0.5 mm: 6 pixels, 1.5 mm2
+    np.testing.assert_allclose(result.centres_mm, [[1.5, 2.25]])
+    np.testing.assert_allclose(result.diameters_mm, [2 * np.sqrt(1.5 / np.pi)])
+    empty = make(1, territories=np.zeros((1, 8, 10)))
+    assert np.isnan(empty.centres_mm).all() and empty.diameters_mm == 0
+    assert make(0).centres_mm.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"territories": np.zeros((8, 10))}, "territories: expected shape"),
+        ({"twitch_trains": np.zeros(100)}, "twitch_trains: expected shape"),
+        ({"twitch_trains": np.zeros((3, 100))}, "expected 2 units, got 3"),
+        ({"twitch_trains": np.full((2, 100), np.nan)}, "finite"),
+        ({"scores": np.zeros(3)}, "scores"),
+        ({"firings": [[0.1]]}, "firings: expected 2 arrays, got 1"),
+        ({"firings": [[0.2, 0.1], []]}, "rising"),
+        ({"firings": [[np.nan], []]}, "rising"),
+        ({"firings": [[[0.1]], []]}, "1-D"),
+        ({"frame_rate_hz": 0}, "frame_rate_hz"),
+        ({"pixel_mm": np.nan}, "pixel_mm"),
+    ],
+)
+def test_arrays_that_do_not_fit(changes, message):
+    with pytest.raises(InputError, match=message):
+        make(**changes)
+
+
+def test_wrong_files(tmp_path):
+    def refused(message):
+        with pytest.raises(InputError, match=message) as caught:
+            Result.load(path)
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+    path = tmp_path / "a.h5"
+    refused("no such file")
+    path.mkdir()
+    refused("folder")
+    path.rmdir()
+    path.write_bytes(b"text" * 1000)
+    refused("cannot be read as a muspipe result")
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+    refused("another HDF5 file")
+    make().save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    refused("cannot be read")
+    for name in DATASETS:
+        make().save(path)
+        with h5py.File(path, "a") as file:
+            del file[name]
+        refused(f"lacks {name}")
+    for name in set(ATTRIBUTES) - {"format", "format_version"}:
+        make().save(path)
+        with h5py.File(path, "a") as file:
+            del file.attrs[name]
+        refused(f"lacks {name}")
+    make().save(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["format_version"] = 99
+    refused("newer version")
+    make().save(path)
+    with h5py.File(path, "a") as file:
+        firings = list(file["firings"])[:-1]
+        del file["firings"]
+        file.create_dataset("firings", (len(firings),), h5py.vlen_dtype(np.float64))
+    refused(f"expected {len(firings) + 1} arrays")
+    make().save(path)
+    with h5py.File(path, "a") as file:
+        file["firings"][0] = [0.2, 0.1]
+    refused("rising times")
+    make().save(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["settings"] = "{broken"
+    refused("cannot be read")
+
+
+def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.h5"
+    make(1).save(path)
+    before = path.read_bytes()
+
+    def full(self, data):
+        with open(self, "wb") as file:
+            file.write(bytes(data)[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        make(2).save(path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
