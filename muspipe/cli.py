@@ -66,8 +66,14 @@ def _run(program, argv):
     return importlib.import_module(f"muspipe.commands.{args.command}").run(args) or 0
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """One line, as for every other error; argparse would print the usage before it."""
+        self.exit(USAGE_ERROR, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
 def _parser(program, chosen):
-    parser = argparse.ArgumentParser(prog=program, description=PROGRAMS[program])
+    parser = _Parser(prog=program, description=PROGRAMS[program])
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, text in COMMANDS[program].items():

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 0; raises InputError for what the user can mend."""
     import os
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from muspipe.data import BatchOptions, open_dataset
     from muspipe.data.loader import detection_batches, twitch_batches
     from muspipe.figures.batches import draw_detection_batch, draw_twitch_batch
