@@ -21,6 +21,12 @@ class Units:
     scores: np.ndarray
     """float32 (n,), 0-1: the method's confidence"""
 
+    @classmethod
+    def none(cls, velocity: np.ndarray) -> Units:
+        """No units in velocity (H, W, T)."""
+        height, width, n_frames = velocity.shape
+        return cls(np.zeros((0, height, width), bool), np.zeros((0, n_frames), np.float32), np.zeros(0, np.float32))
+
 
 METHODS = {
     "ica": "muspipe.baselines.ica:TunedICA",

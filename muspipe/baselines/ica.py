@@ -1,6 +1,6 @@
 """Tuned blind source separation: finds the motor units of a sequence without being told their number.
 
-1. Principal components above the noise edge (subspace).
+1. Principal components above the noise edge (subspace), freed from motion of the whole muscle (motion).
 2. One rotation, for maps and signals alike, that makes the maps skewed: bright patches (rotation).
 3. From each patch the sparsest non-negative map, which undoes the mixing of overlapping units (sparse).
 4. Patches of one unit, split by its onset delays, are linked by their signals; nested units are told apart (linking).
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from muspipe.baselines.linking import lagged_similarity, link_patches, main_source, mend_nested, merge_copies
+from muspipe.baselines.motion import smooth_motion
 from muspipe.baselines.refit import alternate, fit_signals
 from muspipe.baselines.shapes import flat, solidity, threshold_shape
 from muspipe.baselines.sparse import SparseSettings, sparse_maps
@@ -27,7 +28,7 @@ class TunedICA:
 
     max_components: int = 120
     """At most this many principal components, however little noise there is."""
-    snr_ceiling_db: float = 40.0
+    snr_ceiling_db: float = 30.0
     """Noise is taken to be at least this low; see `subspace.signal_subspace`."""
     diameter_mm: tuple[float, float] = (2.0, 12.0)
     """Diameters of circles with the areas of the smallest and largest territories sought."""
@@ -56,22 +57,25 @@ class TunedICA:
         image_shape = velocity.shape[:2]
         x = np.ascontiguousarray(velocity.reshape(-1, velocity.shape[2]), np.float32)
         area_px = tuple(np.pi / 4 * (d / pixel_mm) ** 2 for d in self.diameter_mm)
-        subspace = signal_subspace(x, self.max_components, self.snr_ceiling_db)
         rng = np.random.default_rng(self.seed)
-        if subspace.rank == 0:
-            return _no_units(velocity)
-        maps, shapes, background = sparse_maps(subspace, image_shape, area_px, self.sparse, rng)
+        for _ in range(3):
+            subspace = signal_subspace(x, self.max_components, self.snr_ceiling_db)
+            if subspace.rank == 0:
+                return Units.none(velocity)
+            maps, shapes = sparse_maps(subspace, image_shape, area_px, self.sparse, rng)
+            motion = smooth_motion(subspace, image_shape)
+            if motion.shape[1] == 0:
+                break
+            together = np.concatenate([maps, motion], axis=1)
+            x = x - motion @ fit_signals(together.T, x)[len(shapes) :]  # as far as the units do not explain it
         if len(shapes) == 0:
-            return _no_units(velocity)
-        if background.shape[1]:
-            everything = np.concatenate([maps, background], axis=1)
-            x = x - background @ fit_signals(everything.T, x)[len(shapes) :]
+            return Units.none(velocity)
         signals, shapes, delayed = self._units_from_patches(x, maps, shapes, area_px, frame_rate_hz)
         signals, shapes = alternate(x, signals, shapes, delayed, self.territory_level, 2)
         keep = self._plausible(shapes, area_px)
         signals, shapes, delayed = signals[keep], shapes[keep], delayed[keep]
         if len(shapes) == 0:
-            return _no_units(velocity)
+            return Units.none(velocity)
         signals, shapes = self._resolve(x, signals, shapes, delayed, area_px, frame_rate_hz)
         return self._result(subspace, signals, shapes, area_px)
 
@@ -127,8 +131,3 @@ class TunedICA:
     def _plausible(self, shapes, area_px):
         areas = shapes.sum(axis=(1, 2))
         return (areas >= area_px[0]) & (areas <= area_px[1])
-
-
-def _no_units(velocity):
-    height, width, n_frames = velocity.shape
-    return Units(np.zeros((0, height, width), bool), np.zeros((0, n_frames), np.float32), np.zeros(0, np.float32))

@@ -55,7 +55,7 @@ def dilate(shapes: np.ndarray) -> np.ndarray:
 
 def flat(shapes: np.ndarray) -> np.ndarray:
     """(n, H, W) -> float32 (n, P)."""
-    return shapes.reshape(len(shapes), -1).astype(np.float32)
+    return shapes.reshape(len(shapes), np.prod(shapes.shape[1:], dtype=int)).astype(np.float32)
 
 
 def overlap(shapes: np.ndarray) -> np.ndarray:

@@ -36,17 +36,11 @@ class SparseSettings:
 
 def sparse_maps(
     subspace: SignalSubspace, image_shape, area_px: tuple[float, float], settings: SparseSettings, rng
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(maps (P, n), cores bool (n, H, W), background maps (P, m)); maps are 1 at their cores' median.
-
-    area_px: (least, largest) size of a territory. What is bright over a larger area, such as motion of the whole
-    muscle, is background.
-    """
-    maps, directions, cores, background = [], [], [], []
+) -> tuple[np.ndarray, np.ndarray]:
+    """(maps (P, n), cores bool (n, H, W)); maps are 1 at their cores' median. area_px: (least, largest) territory."""
+    maps, directions, cores = [], [], []
     for start in skewed_maps(subspace.basis, rng).T:
         core = bright_shape(start.reshape(image_shape), settings.core_level, max(1, round(area_px[0])))
-        if core.sum() > area_px[1]:
-            background.append(start)
         if not area_px[0] / 2 <= core.sum() <= area_px[1]:
             continue
         image = _sparsest(subspace, core.ravel(), start, settings)
@@ -55,17 +49,14 @@ def sparse_maps(
             continue
         core = threshold_shape(image.reshape(image_shape), core, settings.core_level)
         level = np.median(image[core.ravel()]) if core.any() else 0
-        if core.sum() > area_px[1]:
-            background.append(direction)
-        elif level > 0:
+        if level > 0 and core.sum() <= area_px[1]:
             maps.append(image / level)
             directions.append(direction)
             cores.append(core)
-    return _columns(maps, subspace), np.array(cores, bool).reshape(-1, *image_shape), _columns(background, subspace)
-
-
-def _columns(images, subspace):
-    return np.array(images, np.float32).reshape(-1, len(subspace.basis)).T
+    return (
+        np.array(maps, np.float32).reshape(-1, len(subspace.basis)).T,
+        np.array(cores, bool).reshape(-1, *image_shape),
+    )
 
 
 def _sparsest(subspace, core, start, settings):

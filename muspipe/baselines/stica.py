@@ -39,6 +39,8 @@ class SpatioTemporalICA:
         x = velocity.reshape(-1, velocity.shape[2]).astype(np.float64)
         left, values, right = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
         k = min(self.n_components, int(np.count_nonzero(values > 1e-6 * values[0])))
+        if k == 0:  # every frame is one value all over
+            return Units.none(velocity)
         scale = np.sqrt(values[:k])
         maps, trains = self._separate(left[:, :k] * scale, right[:k].T * scale)
         z = (maps - maps.mean(axis=0)) / (maps.std(axis=0) + 1e-12)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muspipe.baselines import linking, refit, rotation, shapes, sparse, subspace
+from muspipe.baselines import linking, motion, refit, rotation, shapes, sparse, subspace
 from simulator import SimulationConfig, simulate
 
 
@@ -53,6 +53,21 @@ def test_noise_sd_of_a_map():
     assert np.std(image - clean) == pytest.approx(found.noise_sd(weights), rel=0.1)
 
 
+@pytest.mark.parametrize("n_units, moves, expected", [(25, False, 0), (5, True, 2), (25, True, 2)])
+def test_motion_is_told_from_units(n_units, moves, expected):
+    velocity = simulate(SimulationConfig.scenario("paper", n_units=n_units), 1).render(20)
+    if moves:  # a drift and, in another rhythm, a rotation's part along x: two maps
+        time = np.arange(400)
+        velocity = velocity + np.sin(time / 60) + np.linspace(-1, 1, 64)[:, None, None] * np.cos(time / 40)
+    space = subspace.signal_subspace(velocity.reshape(-1, 400).astype(np.float32), 100, 30.0)
+    found = motion.smooth_motion(space, (64, 64))
+    assert found.shape == (4096, expected)
+    if moves:
+        plane = np.stack([np.ones((64, 64)), np.linspace(-1, 1, 64)[:, None] * np.ones(64)]).reshape(2, -1)
+        left = plane - (plane @ found) @ found.T
+        assert np.linalg.norm(left) < 0.1 * np.linalg.norm(plane)
+
+
 def test_rotation_separates_disjoint_patches():
     maps = np.stack([disc(8, 8, 4), disc(22, 20, 5), disc(8, 24, 3)]).reshape(3, -1).T.astype(np.float32)
     mixed, _ = np.linalg.qr(maps @ np.random.default_rng(5).standard_normal((3, 3)))
@@ -67,8 +82,8 @@ def test_sparse_maps_undo_overlap():
     true = np.stack([disc(15, 12, 6), disc(15, 18, 6)])
     velocity = true.reshape(2, -1).T.astype(np.float32) @ trains(2) + noise(1024, 400, 0.05)
     space, rng = subspace.signal_subspace(velocity, 20, 40.0), np.random.default_rng(0)
-    maps, cores, background = sparse.sparse_maps(space, (32, 32), (8, 300), sparse.SparseSettings(), rng)
-    assert len(cores) == 2 and background.shape == (1024, 0)
+    maps, cores = sparse.sparse_maps(space, (32, 32), (8, 300), sparse.SparseSettings(), rng)
+    assert len(cores) == 2
     order = [int((core & ~true[0]).sum() > (core & ~true[1]).sum()) for core in cores]
     assert sorted(order) == [0, 1]
     for image, core, k in zip(maps.T, cores, order, strict=True):
