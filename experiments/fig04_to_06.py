@@ -25,14 +25,18 @@ def add_published(figure):
     """Published means as marks at their numbers of motor units, or a line where one bound holds for all."""
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
     axes = dict(zip(PANELS, figure.axes, strict=True))
+    style = {"color": "black", "linewidth": 0.8}
     for method, (marker, label) in MARKS.items():
         for metric, values in published[method].items():
             for at, value in values.items():
                 if at == "at_least":
-                    axes[metric].axhline(value, color="0.4", linewidth=0.8, linestyle=":", label=f"{label} (at least)")
+                    axes[metric].axhline(value, linestyle=":", label=f"{label}, at least", **style)
                 else:
                     ends = value if isinstance(value, list) else [value, value]
-                    axes[metric].plot([int(at)] * 2, ends, color="black", marker=marker, markersize=5, label=label)
+                    axes[metric].plot([int(at)] * 2, ends, marker=marker, markersize=5, label=label, **style)
+    known = [pair for axis in axes.values() for pair in zip(*axis.get_legend_handles_labels(), strict=True)]
+    marks = {text: handle for handle, text in known if text.startswith("published")}
+    axes["segmentation_precision"].legend(marks.values(), marks, frameon=False, fontsize=6, loc="lower left")
 
 
 def read_metrics(folders):
@@ -54,8 +58,10 @@ def main():
     parser.add_argument("folders", nargs="+", help="folders written by muspipe evaluate")
     parser.add_argument("--out", default="fig04_to_06.png")
     args = parser.parse_args()
-    figure = draw_metrics(read_metrics(args.folders))
-    add_published(figure)
+    metrics = read_metrics(args.folders)
+    figure = draw_metrics(metrics)
+    if all(m["data"]["scenario"] == "paper" for m in metrics.values()):  # the published numbers are of that scenario
+        add_published(figure)
     with atomic_path(args.out) as temporary:
         figure.savefig(temporary, dpi=200)
     print(args.out)

@@ -26,7 +26,7 @@ from simulator.errors import InputError
 from simulator.files import atomic_path, sha256_of_file
 from simulator.processes import worker_pool
 from simulator.schema import SCHEMA_VERSION, field_bytes
-from simulator.sequence import MuscleSequence, simulate
+from simulator.sequence import MODEL_VERSION, MuscleSequence, simulate
 from simulator.shards import MANIFEST, Shard, read_manifest, write_shard
 
 try:
@@ -171,7 +171,7 @@ def _plan(folder, config, seed, sizes, dense, snr_db):
         "snr_db": None if snr_db is None or np.isinf(snr_db) else float(snr_db),
         "shard_size": shard_size,
         "config": config.to_dict(),
-        "versions": {"numpy": np.__version__, "h5py": h5py.__version__},
+        "versions": {"model": MODEL_VERSION, "numpy": np.__version__, "h5py": h5py.__version__},
         "shards": [job.entry(None) for job in jobs],
     }
     return manifest, jobs

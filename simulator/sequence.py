@@ -15,6 +15,12 @@ from simulator.errors import InputError
 
 Seed = int | np.random.SeedSequence
 
+MODEL_VERSION = 1
+"""Raised whenever the same config and seed come to give other sequences; data sets of two versions do not mix."""
+
+MAX_SNR_DB = 200
+"""Beyond this, in either direction, float32 holds the noise or the signal alone."""
+
 
 @dataclass(frozen=True)
 class MuscleSequence:
@@ -103,13 +109,13 @@ class MuscleSequence:
             raise InputError(f"out: expected C-contiguous float32 {shape}, got {out.dtype} {out.shape}")
         maps, signals = self.components
         np.matmul(maps.reshape(len(maps), -1).T, signals, out=out.reshape(-1, config.n_frames))
+        if snr_db is not None and not -MAX_SNR_DB <= snr_db <= MAX_SNR_DB and snr_db != np.inf:
+            raise InputError(f"snr_db: expected decibels within +-{MAX_SNR_DB}, inf or None, got {snr_db}")
         if snr_db is not None and np.isfinite(snr_db):
             rng = np.random.default_rng(self.noise_seed if seed is None else seed)
             noise = rng.standard_normal(shape, dtype=np.float32)
             noise *= noise_sd(mean_power(out), snr_db)
             out += noise
-        elif snr_db is not None and not snr_db > 0:
-            raise InputError(f"snr_db: expected decibels, inf or None, got {snr_db}")
         return out
 
     def _trains(self, delay_s):

@@ -19,6 +19,7 @@ from muspipe.baselines.refit import alternate, fit_signals
 from muspipe.baselines.shapes import flat, solidity, threshold_shape
 from muspipe.baselines.sparse import SparseSettings, sparse_maps
 from muspipe.baselines.subspace import signal_subspace
+from muspipe.firings import find_firings
 from muspipe.methods import Units
 
 
@@ -56,6 +57,7 @@ class TunedICA:
         """Motor units in velocity (H, W, T) float32. The number found may be 0."""
         image_shape = velocity.shape[:2]
         x = np.ascontiguousarray(velocity.reshape(-1, velocity.shape[2]), np.float32)
+        x = x - x.mean(axis=1, keepdims=True)  # a twitch integrates to zero: what stands still is no unit
         area_px = tuple(np.pi / 4 * (d / pixel_mm) ** 2 for d in self.diameter_mm)
         rng = np.random.default_rng(self.seed)
         for _ in range(3):
@@ -77,7 +79,7 @@ class TunedICA:
         if len(shapes) == 0:
             return Units.none(velocity)
         signals, shapes = self._resolve(x, signals, shapes, delayed, area_px, frame_rate_hz)
-        return self._result(subspace, signals, shapes, area_px)
+        return self._result(subspace, signals, shapes, area_px, frame_rate_hz)
 
     def _units_from_patches(self, x, maps, shapes, area_px, frame_rate_hz):
         """Link patches to units: (signals (n, T), shapes (n, H, W), delayed (n,))."""
@@ -109,9 +111,10 @@ class TunedICA:
             )
         return signals, shapes
 
-    def _result(self, subspace, signals, shapes, area_px):
-        """Score, sort, and bring the twitch trains to the velocity's unit."""
-        keep = self._plausible(shapes, area_px)
+    def _result(self, subspace, signals, shapes, area_px, frame_rate_hz):
+        """Drop what cannot be a unit, score, sort."""
+        fires = np.array([len(times_s) > 0 for times_s in find_firings(signals, frame_rate_hz)], bool)
+        keep = self._plausible(shapes, area_px) & fires
         signals, shapes = signals[keep], shapes[keep]
         masks = flat(shapes)
         explained = np.sum((masks @ subspace.basis) ** 2, axis=1) / np.maximum(masks.sum(axis=1), 1)

@@ -21,6 +21,7 @@ def connected_shape(above: np.ndarray, near: np.ndarray) -> np.ndarray:
 def bright_shape(image: np.ndarray, level: float, peak_pixels: int) -> np.ndarray:
     """The shape at the top of a map: pixels above `level` of its peak (its `peak_pixels` brightest), largest part."""
     image = image - np.median(image)
+    peak_pixels = min(peak_pixels, image.size)
     top = np.partition(image.ravel(), -peak_pixels)[-peak_pixels]
     above = image > level * top
     return connected_shape(above, above)

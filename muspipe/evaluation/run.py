@@ -11,6 +11,7 @@ import json
 import os
 import time
 from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ def evaluate(
     out: folder of the journal. progress: called with (finished, of) whenever some more sequences are finished.
     """
     dataset = open_dataset(data, split)
+    dataset.validate()
     finder = get_method(method, **(settings or {}))
     identity = {
         "method": method,
@@ -50,11 +52,10 @@ def evaluate(
             "seed": dataset.manifest["seed"],
             "shards": [s["sha256"] for s in dataset.manifest["shards"] if s["split"] == split],
         },
-        "limit": limit,
         "versions": {"muspipe": muspipe.__version__, "numpy": np.__version__},
     }
     chosen = _choose(dataset.n_units, limit)
-    snrs_db = [float(snr) for snr in snrs_db]
+    snrs_db = list(dict.fromkeys(float(snr) for snr in snrs_db))
     journal = Path(out) / JOURNAL
     rows = _read_journal(journal, identity)
     done = {(row["snr_db"], row["index"]) for row in rows}
@@ -119,6 +120,10 @@ def _run(tasks, data, split, method, settings, workers):
                 finished, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in finished:
                     yield future.result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a worker process ended; use fewer workers if memory was short; the same call goes on"
+            ) from error
         finally:
             for future in pending:
                 future.cancel()
@@ -152,19 +157,25 @@ def _read_journal(journal, identity):
     """Rows of an earlier, unfinished run of the same evaluation; a half-written last line is dropped."""
     if not journal.exists():
         return []
-    lines = journal.read_text(encoding="utf-8").split("\n")
-    whole = lines[:-1]
-    if not whole:
-        journal.unlink()
-        return []
-    if json.loads(whole[0]) != json.loads(json.dumps(identity)):
+    try:
+        lines = journal.read_text(encoding="utf-8").split("\n")
+        whole = lines[:-1]
+        if not whole:
+            journal.unlink()
+            return []
+        found, *rows = [json.loads(line) for line in whole]
+        wanted = json.loads(json.dumps(identity))
+        other = [key for key in wanted if key not in found or found[key] != wanted[key]]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{journal}: damaged ({error}): delete the file, or choose another output folder") from error
+    if other:
         raise InputError(
-            f"{journal}: is of an unfinished evaluation of other data, another method or version: finish that one, "
-            "delete the file, or choose another output folder"
+            f"{journal}: is of an unfinished evaluation with other {', '.join(other)}: finish that one, delete the file, "
+            "or choose another output folder"
         )
     if lines[-1]:
         journal.write_text("\n".join(whole) + "\n", encoding="utf-8")
-    return [json.loads(line) for line in whole[1:]]
+    return rows
 
 
 def _json_number(snr_db):

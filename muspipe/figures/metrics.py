@@ -14,7 +14,7 @@ PANELS = {
     "segmentation_recall": "Segmentation recall",
     "segmentation_precision": "Segmentation precision",
     "roa": "Rate of agreement",
-    "seconds": "Seconds per sequence",
+    "roa_discharges": "Rate of agreement with discharges",
 }
 
 
@@ -43,7 +43,7 @@ def draw_metrics(by_method: dict[str, dict]) -> Figure:
                         markersize=3, linewidth=1, elinewidth=0.6, capsize=1.5,
                     )  # fmt: skip
             axis.set_title(title)
-            axis.set_ylim(0, None if metric == "seconds" else 1.05)
+            axis.set_ylim(0, 1.05)
             axis.spines[["top", "right"]].set_visible(False)
         for axis in axes[3:]:
             axis.set_xlabel("Motor units")

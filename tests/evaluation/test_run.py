@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from muspipe.evaluation import run
 from muspipe.evaluation.table import markdown_table
 from muspipe.figures.metrics import PANELS, draw_metrics
+from muspipe.methods import Units
 from simulator import SimulationConfig
 from simulator.generate import generate_dataset
 
@@ -82,9 +84,40 @@ def test_a_killed_run_goes_on(data, metrics, tmp_path, monkeypatch):
 
 
 def test_another_evaluations_journal_is_refused(data, tmp_path):
-    (tmp_path / run.JOURNAL).write_text('{"method": "other"}\n')
-    with pytest.raises(ValueError, match="unfinished evaluation of other data, another method or version"):
-        run.evaluate(data, "ica", tmp_path, workers=1)
+    run.evaluate(data, "ica", tmp_path, snrs_db=(np.inf,), limit=1, workers=1)
+    with pytest.raises(ValueError, match="unfinished evaluation with other method, settings: finish that one"):
+        run.evaluate(data, "stica", tmp_path, workers=1)
+    for damaged in (b"garbage\n", b"\xff\xfe\n", b"3\n"):
+        (tmp_path / run.JOURNAL).write_bytes(damaged)
+        with pytest.raises(ValueError, match="damaged"):
+            run.evaluate(data, "ica", tmp_path, workers=1)
+
+
+def test_noise_level_reaches_the_method_and_counts_once(data, tmp_path, monkeypatch):
+    levels = []
+    monkeypatch.setattr(
+        "muspipe.baselines.ica.TunedICA.find",
+        lambda self, velocity, **kw: (levels.append(float(np.std(velocity))), Units.none(velocity))[1],
+    )
+    rows = run._rows(str(data), "test", "ica", {}, [(0, np.inf), (0, 20.0), (0, 0.0)])
+    assert levels[1] == pytest.approx(levels[0] * 1.01**0.5, rel=1e-3)
+    assert levels[2] == pytest.approx(levels[0] * 2**0.5, rel=1e-2)
+    assert [row["snr_db"] for row in rows] == ["inf", 20.0, 0.0] and rows[0]["roa"] is None
+
+
+def test_a_noise_level_named_twice_counts_once(data, tmp_path):
+    (cell,) = run.evaluate(data, "ica", tmp_path, snrs_db=(20, 20.0), limit=1, workers=1)["cells"][:1]
+    assert cell["n_sequences"] == 1
+
+
+def test_damaged_data_are_noticed(data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "copy")
+    shard = copy / "test-00000.h5"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged"):
+        run.evaluate(copy, "ica", tmp_path, workers=1)
 
 
 def test_limit_is_per_number_of_units(data):
