@@ -27,10 +27,15 @@ class SimulationConfig:
 
     # Image (paper IV.B: 40 x 40 mm, 1 s)
     height_px: int = 64
+    """Image height [px] (paper)."""
     width_px: int = 64
+    """Image width [px] (paper)."""
     n_frames: int = 400
+    """Images of a sequence (paper: 1 s)."""
     frame_rate_hz: float = 400.0
+    """Images a second [Hz] (paper)."""
     pixel_mm: float = 0.625
+    """Side of a pixel [mm] (paper: 40 mm over 64 px)."""
 
     # Motor units
     n_units: int | tuple[int, int] = (5, 30)
@@ -57,7 +62,8 @@ class SimulationConfig:
     """SD of the inter-pulse interval as a fraction of its mean. Paper: N(0, 0.2/FR), read as an SD; read as a
     variance, a quarter of the intervals would be negative."""
     interval_clip: Range = (0.3, 1.7)
-    """Inter-pulse intervals are clipped to this multiple of 1/FR (chosen: no refractory violations, no pauses)."""
+    """Inter-pulse intervals are clipped to this multiple of 1/FR (chosen: no refractory violations, no pauses). A
+    firing that synchronisation then moves may come closer to its neighbours."""
     synchronisation: Range = (0.0, 0.1)
     """Share of firings that move to a firing of another motor unit, drawn per sequence (paper: 0-10 %)."""
     synchronisation_jitter_s: float = 0.0015
@@ -73,6 +79,7 @@ class SimulationConfig:
     peak_velocity: Range = (0.5, 1.5)
     """Peak twitch velocity, arbitrary units standing for mm/s: uniform range, or (median, sigma) when lognormal."""
     peak_velocity_lognormal: bool = False
+    """Whether peak velocities are lognormal: a few strong units among many weak ones (chosen)."""
     lead_in_s: float = 0.6
     """Firings start this long before the first frame, which is therefore in steady state (chosen: > the support)."""
 

@@ -22,6 +22,10 @@ def atomic_path(path):
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is not None and Path(os.fsdecode(error.filename)) == temporary:
+            error.filename = str(path)  # nobody asked for the temporary one
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

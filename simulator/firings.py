@@ -34,7 +34,8 @@ def renewal_trains(rng: np.random.Generator, rates_hz: np.ndarray, config: Simul
 def synchronise(rng: np.random.Generator, times_s: np.ndarray, share: float, jitter_s: float) -> np.ndarray:
     """Move a share of the firings, each to the nearest firing of another, randomly chosen unit, with Gaussian jitter.
 
-    times_s: (n_units, K), NaN-padded. Targets are the unmoved firings. Returns the same layout, rows no longer sorted.
+    times_s: (n_units, K), NaN-padded. Targets are where the
+    other unit's firings were before any moved. Returns the same layout, rows no longer sorted.
     """
     n_units = len(times_s)
     chosen = (rng.random(times_s.shape) < share) & ~np.isnan(times_s)

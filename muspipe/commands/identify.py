@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frame-rate", type=float, metavar="HZ", help="frame rate; overrides the file's")
     parser.add_argument("--pixel-mm", type=float, metavar="MM", help="side of a pixel; overrides the file's")
     parser.add_argument("--variable", metavar="NAME", help="name of the velocity array in the file (default: velocity)")
-    parser.add_argument("--axes", default="HWT", help="order of the array's axes: height, width, time (%(default)s)")
+    parser.add_argument("--axes", metavar="HWT", help="order of the array's axes: height, width, time (default: HWT)")
     parser.add_argument("--overwrite", action="store_true", help="replace the results of an earlier run in DIR")
     parser.add_argument("--truth", metavar="FILE", help="result file with the true motor units, to compare with")
 
@@ -107,6 +107,9 @@ def _load_truth(path, recording):
     if expected != got:
         form = "{} x {} px, {} frames at {:g} Hz".format
         raise InputError(f"{path}: expected the truth of this recording, {form(*expected)}, got {form(*got)}")
+    if truth.source["sha256"] not in ("", recording.source_sha256):
+        other = truth.source["name"]
+        print(f"note: {path} was made with another file ({other}), which may hold other units", file=sys.stderr)
     return truth
 
 
@@ -114,8 +117,9 @@ def _compare(result, truth) -> dict:
     from muspipe.evaluation import compare
 
     return compare(
-        result.territories, result.twitch_trains, truth.territories, truth.twitch_trains, result.frame_rate_hz
-    )
+        result.territories, result.twitch_trains, truth.territories, truth.twitch_trains, result.frame_rate_hz,
+        truth.firings,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -75,10 +75,12 @@ def _simulate_recording(args):
     path, truth = Path(args.recording), Path(args.truth) if args.truth else None
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
-        raise InputError(f"{path}: expected a file ending in {', '.join(_WRITERS)}, got {path.suffix or 'no ending'!r}")
+        raise InputError(f"{path}: expected a file ending in {', '.join(_WRITERS)}, got {path.suffix or 'no ending'}")
     if args.seed < 0:
         raise InputError(f"--seed: expected an integer from 0, got {args.seed}")
-    if truth == path:
+    if truth and truth.suffix.lower() not in (".h5", ".hdf5"):
+        raise InputError(f"{truth}: expected a result file ending in .h5 for --truth")
+    if truth and truth.resolve() == path.resolve():
         raise InputError(f"{path}: --recording and --truth name the same file")
     for file in filter(None, (path, truth)):
         if not file.absolute().parent.is_dir():
@@ -123,13 +125,10 @@ def _truth_of(sequence, args, name, written):
     from simulator.files import sha256_of_file
 
     config = sequence.config
-    peaks_s = sequence.firings_s + sequence.peak_latencies_s[sequence.unit_of_firing]
-    inside = (peaks_s >= 0) & (peaks_s < config.duration_s)
-    firings = [np.sort(peaks_s[inside & (sequence.unit_of_firing == unit)]) for unit in range(sequence.n_units)]
     return Result(
         territories=sequence.territories,
         twitch_trains=sequence.twitch_trains,
-        firings=firings,
+        firings=sequence.twitch_peaks_s,
         scores=np.ones(sequence.n_units, np.float32),
         frame_rate_hz=config.frame_rate_hz,
         pixel_mm=config.pixel_mm,

@@ -170,8 +170,8 @@ def _read_journal(journal, identity):
         raise InputError(f"{journal}: damaged ({error}): delete the file, or choose another output folder") from error
     if other:
         raise InputError(
-            f"{journal}: is of an unfinished evaluation with other {', '.join(other)}: finish that one, delete the file, "
-            "or choose another output folder"
+            f"{journal}: is of an unfinished evaluation with other {', '.join(other)}: finish that one, delete the "
+            "file, or choose another output folder"
         )
     if lines[-1]:
         journal.write_text("\n".join(whole) + "\n", encoding="utf-8")

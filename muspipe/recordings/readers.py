@@ -37,27 +37,33 @@ class _Content:
     unit: str = "a.u."
 
 
-def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, axes="HWT") -> Recording:
+def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, axes=None) -> Recording:
     """Read a recording from an .h5, .hdf5, .npy, .npz or .mat file.
 
     frame_rate_hz [Hz] and pixel_mm [mm] override the file's values; they are needed where the file has none.
     variable: name of the array in the file (for HDF5 also a path, "group/name").
-    axes: order of the array's axes, a permutation of "HWT" (height, width, time).
+    axes: order of the array's axes, a permutation of "HWT" (height, width, time). Without it HWT is taken, unless the
+    shape looks like time first.
     Raises InputError (a ValueError), in one line, for whatever cannot be used.
     """
     path = Path(path)
-    order = str(axes).upper()
+    order = "HWT" if axes is None else str(axes).upper()
     if sorted(order) != sorted("HWT"):
         raise InputError(f"axes: expected an order of the letters H, W, T such as HWT or THW, got {axes!r}")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"{path}: expected a file ending in {', '.join(READERS)}, got {path.suffix or 'no ending'!r}")
+        raise InputError(f"{path}: expected a file ending in {', '.join(READERS)}, got {path.suffix or 'no ending'}")
     _check_readable(path)
     content = reader(path, variable)
     for name, given in zip(SCALARS, (frame_rate_hz, pixel_mm), strict=True):
         if given is not None:
             content.scalars[name] = given
     velocity = content.velocity
+    if velocity.ndim == 3 and axes is None and velocity.shape[0] > velocity.shape[1] == velocity.shape[2]:
+        raise InputError(
+            f"{path}: shape {velocity.shape} looks like time first, expected height, width, time: give axes, --axes "
+            "THW (or TWH from MATLAB's h5write), or --axes HWT if it is right as it is"
+        )
     if velocity.ndim == 3:
         velocity = velocity.transpose([order.index(letter) for letter in "HWT"])
     try:

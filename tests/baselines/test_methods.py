@@ -145,3 +145,26 @@ def test_unknown_method_and_setting():
         get_method("pca")
     with pytest.raises(ValueError, match="method 'ica': .*colour"):
         get_method("ica", colour=1)
+
+
+def test_what_stands_still_is_no_unit():
+    sequence = simulate(SimulationConfig.scenario("paper", n_units=3), 2)
+    velocity = sequence.render(20)
+    velocity[2:10, 50:60] += 0.5
+    units = TunedICA().find(velocity, frame_rate_hz=400.0, pixel_mm=0.625)
+    assert not units.territories[:, 2:10, 50:60].all(axis=(1, 2)).any()
+    assert len(units.scores) == 3
+
+
+def test_least_score_drops_units():
+    velocity = simulate(SimulationConfig.scenario("physiological", n_units=10), 2).render(10)
+    scores = TunedICA(min_score=0.0).find(velocity, frame_rate_hz=400.0, pixel_mm=0.625).scores
+    cut = float(np.median(scores))
+    kept = TunedICA(min_score=cut).find(velocity, frame_rate_hz=400.0, pixel_mm=0.625).scores
+    np.testing.assert_array_equal(kept, scores[scores >= cut])
+    assert 0 < len(kept) < len(scores)
+
+
+def test_pixels_too_small_for_any_territory():
+    velocity = simulate(SimulationConfig.scenario("paper", n_units=3), 2).render(20)
+    assert TunedICA().find(velocity, frame_rate_hz=400.0, pixel_mm=0.01).territories.shape == (0, 64, 64)

@@ -73,7 +73,7 @@ def test_existing_files_are_kept_unless_told(tmp_path):
     [
         ([], "both or neither"),
         (["OUT", "--recording", "r.h5"], "both or neither"),
-        (["--recording", "r.txt"], ".h5, .npz, .mat, got '.txt'"),
+        (["--recording", "r.txt"], ".h5, .npz, .mat, got .txt"),
         (["--recording", "no/r.h5"], "no folder no"),
         (["--recording", "r.h5", "--truth", "r.h5"], "same file"),
         (["--recording", "r.h5", "--train", "5"], "--train belongs to a data set"),

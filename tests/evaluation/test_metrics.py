@@ -144,3 +144,26 @@ def test_compare_without_any_match():
     got = compare(np.zeros((0, 1, 10), bool), np.zeros((0, 400)), mask(1)[None], np.ones((1, 400)), 400.0)
     assert got["recall"] == 0 and got["precision"] == 1
     assert all(math.isnan(got[m]) for m in METRICS[2:])
+
+
+@pytest.mark.parametrize("level", [0.1, 0.3, 7.7, -1.0])
+def test_a_flat_train_has_no_firings(level):
+    assert find_firings(np.full((1, 400), level), 400.0)[0].size == 0
+
+
+def test_a_flat_maximum_is_one_firing_and_a_step_is_none():
+    """A 3 Hz cosine clipped at 0.2 has flat tops about 1/3 s and 2/3 s; a staircase that rises on has no maximum."""
+    clipped = np.clip(np.cos(2 * np.pi * 3 * np.arange(400) / 400), -0.2, 0.2)
+    np.testing.assert_allclose(find_firings(clipped[None], 400.0)[0], [1 / 3, 2 / 3], atol=0.003)
+    stairs = np.repeat([0.0, 0.1, 0.7, 0.0], 100)
+    np.testing.assert_allclose(find_firings(stairs[None], 400.0)[0], [249.5 / 400], atol=0.002)
+
+
+def test_only_unmatched_firings_near_the_ends_are_neutral():
+    """Peaks at 0.1 ... 0.9 s; a true one more at 0.985 is neutral, one at 0.955 is not."""
+    true = mask(0, 1)[None]
+    wave = np.cos(2 * np.pi * 10 * np.arange(400) / 400)[None]
+    peaks = np.arange(1, 10) / 10
+    for extra, expected in ((0.985, 1.0), (0.955, 0.9)):
+        got = compare(true, wave, true, wave, 400.0, [np.append(peaks, extra)])
+        assert got["roa_discharges"] == pytest.approx(expected)

@@ -77,10 +77,20 @@ def test_axes(tmp_path, velocity, axes):
     np.testing.assert_array_equal(load_recording(tmp_path / "a.npy", axes=axes, **BOTH).velocity, velocity)
 
 
-@pytest.mark.parametrize("axes", ["HW", "HHT", "XYT", "", None, "HWTC"])
+@pytest.mark.parametrize("axes", ["HW", "HHT", "XYT", "", "HWTC"])
 def test_wrong_axes(tmp_path, axes):
     with pytest.raises(InputError, match="axes: expected"):
         load_recording(tmp_path / "a.npy", axes=axes)
+
+
+def test_time_first_is_noticed_unless_axes_are_given(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, np.random.default_rng(0).standard_normal((150, 128, 128)).astype(np.float32))
+    scales = {"frame_rate_hz": 400, "pixel_mm": 0.5}
+    with pytest.raises(InputError, match=r"\(150, 128, 128\) looks like time first.*--axes THW"):
+        load_recording(path, **scales)
+    assert load_recording(path, axes="THW", **scales).velocity.shape == (128, 128, 150)
+    assert load_recording(path, axes="HWT", **scales).velocity.shape == (150, 128, 128)
 
 
 @pytest.mark.parametrize("kind", ["h5", "npz", "mat", "mat73"])
@@ -263,7 +273,7 @@ def test_wrong_paths(tmp_path):
         ("missing.h5", "no such file"),
         ("empty.h5", "empty .0 bytes."),
         ("folder.h5", "it is a folder"),
-        ("a.avi", "ending in .h5.*got '.avi'"),
+        ("a.avi", "ending in .h5.*got .avi"),
     ):
         with pytest.raises(InputError, match=rf"{name}: .*{message}"):
             load_recording(tmp_path / name, **BOTH)
