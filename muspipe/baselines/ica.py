@@ -57,7 +57,6 @@ class TunedICA:
         """Motor units in velocity (H, W, T) float32. The number found may be 0."""
         image_shape = velocity.shape[:2]
         x = np.ascontiguousarray(velocity.reshape(-1, velocity.shape[2]), np.float32)
-        x = x - x.mean(axis=1, keepdims=True)  # a twitch integrates to zero: what stands still is no unit
         area_px = tuple(np.pi / 4 * (d / pixel_mm) ** 2 for d in self.diameter_mm)
         rng = np.random.default_rng(self.seed)
         for _ in range(3):
@@ -114,7 +113,8 @@ class TunedICA:
     def _result(self, subspace, signals, shapes, area_px, frame_rate_hz):
         """Drop what cannot be a unit, score, sort."""
         fires = np.array([len(times_s) > 0 for times_s in find_firings(signals, frame_rate_hz)], bool)
-        keep = self._plausible(shapes, area_px) & fires
+        moves = np.abs(signals.mean(axis=1)) < signals.std(axis=1)  # a twitch integrates to zero, an offset does not
+        keep = self._plausible(shapes, area_px) & fires & moves
         signals, shapes = signals[keep], shapes[keep]
         masks = flat(shapes)
         explained = np.sum((masks @ subspace.basis) ** 2, axis=1) / np.maximum(masks.sum(axis=1), 1)
