@@ -47,6 +47,8 @@ def read_metrics(folders):
         if not path.is_file():
             raise InputError(f"{path} is missing: make it with muspipe evaluate DATA --out {folder}")
         metrics = json.loads(path.read_text(encoding="utf-8"))
+        if metrics["method"] in found:
+            raise InputError(f"{path}: a second evaluation of method {metrics['method']}, expected one of each")
         found[metrics["method"]] = metrics
     if len({json.dumps(metrics["data"], sort_keys=True) for metrics in found.values()}) != 1:
         raise InputError("expected evaluations of one data set, got several: compare methods on the same data")
@@ -58,7 +60,10 @@ def main():
     parser.add_argument("folders", nargs="+", help="folders written by muspipe evaluate")
     parser.add_argument("--out", default="fig04_to_06.png")
     args = parser.parse_args()
-    metrics = read_metrics(args.folders)
+    try:
+        metrics = read_metrics(args.folders)
+    except InputError as error:
+        parser.error(str(error))
     figure = draw_metrics(metrics)
     if all(m["data"]["scenario"] == "paper" for m in metrics.values()):  # the published numbers are of that scenario
         add_published(figure)

@@ -7,8 +7,10 @@ imported, and it imports what is heavy in `run`, so `--help` answers at once.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
+import signal
 import sys
 
 from muspipe import __version__
@@ -46,7 +48,8 @@ def main_train(argv=None) -> int:
 def _main(program, argv):
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
-        code = _run(program, argv)
+        with _terminable():
+            code = _run(program, argv)
         sys.stdout.flush()  # a closed pipe shows here, not when Python ends
         return code
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
@@ -58,6 +61,24 @@ def _main(program, argv):
             raise
         print(f"{program}: error: {line}", file=sys.stderr)
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else USAGE_ERROR
+
+
+@contextlib.contextmanager
+def _terminable():
+    """Let SIGTERM (a batch system's time limit) end the work as an error does, so that temporary files are removed."""
+
+    def stop(*_):
+        sys.exit(128 + signal.SIGTERM)
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread, where signals are not ours to handle
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(program, argv):

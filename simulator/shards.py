@@ -279,4 +279,9 @@ def read_manifest(folder) -> dict:
         raise InputError(f"{path}: damaged ({error}); delete it and run the same `muspipe simulate` again") from error
     if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
         raise InputError(f"{path}: expected schema version {SCHEMA_VERSION}; simulate the data set again")
+    shards = manifest.get("shards")
+    keys = {"file", "split", "first_index", "n_sequences", "sha256"}
+    whole = isinstance(shards, list) and all(isinstance(entry, dict) and keys <= set(entry) for entry in shards)
+    if not whole or not {"seed", "config"} <= set(manifest):
+        raise InputError(f"{path}: damaged (entries are missing); delete it and run the same `muspipe simulate` again")
     return manifest

@@ -7,7 +7,6 @@ import contextlib
 import json
 import math
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from muspipe.outputs import output_files
 
     _refuse_inputs_as_outputs(args)
-    with _terminable(), output_files(args.out, tuple(OUTPUTS), args.overwrite) as folder:
+    with output_files(args.out, tuple(OUTPUTS), args.overwrite) as folder:
         result, metrics = _identify_into(folder, args)
     _print_summary(args, result)
     if metrics is not None:
@@ -120,24 +119,6 @@ def _compare(result, truth) -> dict:
         result.territories, result.twitch_trains, truth.territories, truth.twitch_trains, result.frame_rate_hz,
         truth.firings,
     )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _terminable():
-    """Let SIGTERM (a batch system's time limit) end the work as an error does, so that temporary files are removed."""
-
-    def stop(*_):
-        sys.exit(128 + signal.SIGTERM)
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread, where signals are not ours to handle
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _print_summary(args, result):

@@ -1,6 +1,7 @@
 """Shards give back exactly what was simulated, and say so when they cannot."""
 
 import dataclasses
+import json
 
 import h5py
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 
 from simulator import SimulationConfig, simulate
 from simulator.errors import InputError
+from simulator.generate import generate_dataset
 from simulator.schema import FIELDS, VELOCITY, field_bytes
-from simulator.shards import Shard, write_shard
+from simulator.shards import Shard, open_dataset, write_shard
 
 
 def make(path, scenario="paper", n=3, dense=False, snr_db=None):
@@ -124,3 +126,17 @@ def test_other_files_are_refused(tmp_path):
         file.attrs["schema_version"] = 99
     with pytest.raises(InputError, match="schema version 1, got 99"):
         Shard(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("damage", ["shards", "seed", "config", "entry"])
+def test_manifest_with_missing_entries(tmp_path, damage):
+    generate_dataset(tmp_path / "data", SimulationConfig.scenario("paper", n_units=1), 1, 2, 0, 0, workers=1)
+    path = tmp_path / "data" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    if damage == "entry":
+        manifest["shards"][0] = {}
+    else:
+        del manifest[damage]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="manifest.json: damaged"):
+        open_dataset(tmp_path / "data", "train")
