@@ -1,0 +1,24 @@
+"""Mask R-CNN of Matterport's design in Keras 3 operations; its option names, layer names, weight files and numbers.
+
+Names are loaded when they are first used, so that `import mrcnn` costs no Keras.
+"""
+
+import importlib
+
+_EXPORTS = {
+    "Config": "mrcnn.config",
+    "MaskRCNN": "mrcnn.model",
+    "stages": "mrcnn.hooks",
+    "training_losses": "mrcnn.hooks",
+}
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name):
+    if name in _EXPORTS:
+        return getattr(importlib.import_module(_EXPORTS[name]), name)
+    raise AttributeError(f"module 'mrcnn' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

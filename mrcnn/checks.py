@@ -1,0 +1,81 @@
+"""Bad input is refused at the door: what was expected and what came."""
+
+import numpy as np
+
+
+def _expect(name, array, shape, meaning):
+    """shape: None where any size will do; also for tensors whose own sizes are not all known."""
+    got = tuple(array.shape)
+    fits = len(got) == len(shape) and all(g is None or s is None or g == s for g, s in zip(got, shape, strict=True))
+    if not fits:
+        expected = "(" + ", ".join("*" if s is None else str(s) for s in shape) + ")"
+        raise ValueError(f"{name}: expected shape {expected}, {meaning}; got {got}")
+
+
+def expected_shapes(config, mode, with_stem=False):
+    """{input name: (shape, meaning)} of a model's inputs."""
+    n_anchors = sum(
+        -(-h // config.RPN_ANCHOR_STRIDE) * -(-w // config.RPN_ANCHOR_STRIDE) for h, w in config.feature_shapes
+    )
+    n_anchors *= len(config.RPN_ANCHOR_RATIOS)
+    shapes = {"input_image_meta": ((None, config.IMAGE_META_SIZE), "a meta vector an image")}
+    if not with_stem:
+        shapes["input_image"] = (
+            (None, *config.input_shape),
+            "(images, height, width, channels) of the network's input",
+        )
+    if mode == "inference":
+        return shapes
+    n = config.MAX_GT_INSTANCES
+    mask_shape = tuple(config.MINI_MASK_SHAPE) if config.USE_MINI_MASK else config.IMAGE_SHAPE[:2]
+    shapes |= {
+        "input_rpn_match": ((None, n_anchors, 1), "one value an anchor"),
+        "input_rpn_bbox": ((None, config.RPN_TRAIN_ANCHORS_PER_IMAGE, 4), "deltas of the positive anchors"),
+        "input_gt_class_ids": ((None, n), "a class id an instance"),
+        "input_gt_boxes": ((None, n, 4), "a box an instance"),
+        "input_gt_masks": ((None, *mask_shape, n), "a mask an instance, as many as boxes"),
+    }
+    if not config.USE_RPN_ROIS:
+        shapes["input_rois"] = ((None, None, 4), "boxes in pixels")
+    return shapes
+
+
+def check_inputs(inputs, config, mode, with_stem=False):
+    """Names and shapes of a model's inputs."""
+    shapes = expected_shapes(config, mode, with_stem)
+    missing = sorted(set(shapes) - set(inputs))
+    if missing:
+        raise ValueError(f"inputs: expected {sorted(shapes)}, got {sorted(inputs)}; missing: {missing}")
+    for name, (shape, meaning) in shapes.items():
+        _expect(name, inputs[name], shape, meaning)
+
+
+def check_image(name, image, channels):
+    """A picture before molding."""
+    _expect(name, image, (None, None, channels), "(height, width, channels) of a picture")
+
+
+def check_values(inputs, config):
+    """Ground truth of a batch, where it is given as NumPy arrays:
+
+    boxes inside the image, class ids of the configuration.
+    """
+    if not isinstance(inputs, dict):
+        return
+    ids, boxes = inputs.get("input_gt_class_ids"), inputs.get("input_gt_boxes")
+    if isinstance(ids, np.ndarray) and (np.abs(ids) >= config.NUM_CLASSES).any():
+        raise ValueError(
+            f"input_gt_class_ids: expected ids below NUM_CLASSES = {config.NUM_CLASSES}, got {np.abs(ids).max()}"
+        )
+    if isinstance(boxes, np.ndarray):
+        check_boxes("input_gt_boxes", boxes, config.IMAGE_SHAPE[:2])
+
+
+def check_boxes(name, boxes, shape):
+    """(..., 4)  (y1, x1, y2, x2) [px], inside an image of (height, width) and not turned round."""
+    height, width = shape
+    y1, x1, y2, x2 = np.moveaxis(np.asarray(boxes), -1, 0)
+    bad = (y1 < 0) | (x1 < 0) | (y2 > height) | (x2 > width) | (y2 < y1) | (x2 < x1)
+    if bad.any():
+        first = np.asarray(boxes)[bad][0].tolist()
+        raise ValueError(f"{name}: expected (y1, x1, y2, x2) inside an image of {height} x {width} px, got {first}")

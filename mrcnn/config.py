@@ -1,0 +1,209 @@
+"""Options of a network, by Matterport's names and with Matterport's defaults.
+
+Set them as keywords, `Config(NUM_CLASSES=3, IMAGE_SHAPE=(128, 128, 3))`, or in a subclass, `class Shapes(Config):
+NUM_CLASSES = 3`.
+
+Of Matterport's options these are left out (LEFT_OUT holds the reasons): COMPUTE_BACKBONE_SHAPE. Of our own there is one
+more: FEATURE_MAP_SHAPE.
+"""
+
+import difflib
+import math
+
+BACKBONES = ("resnet50", "resnet101")
+RESIZE_MODES = ("none", "square", "pad64", "crop")
+LEFT_OUT = {
+    "COMPUTE_BACKBONE_SHAPE": "BACKBONE cannot be a function here; give a FEATURE_MAP_SHAPE, or a `stem` to MaskRCNN",
+}
+LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
+
+
+class Config:
+    """Every capital name is an option. BATCH_SIZE, IMAGE_SHAPE and IMAGE_META_SIZE follow from the others."""
+
+    NAME = "mask_rcnn"
+
+    # Devices and epochs; only BATCH_SIZE and your own call of `fit` use these
+    GPU_COUNT = 1
+    IMAGES_PER_GPU = 2
+    STEPS_PER_EPOCH = 1000
+    VALIDATION_STEPS = 50
+
+    # Backbone and pyramid
+    BACKBONE = "resnet101"
+    BACKBONE_STRIDES = (
+        4,
+        8,
+        16,
+        32,
+        64,
+    )  # of P2..P6 in pixels of the image, whatever the network sees
+    FEATURE_MAP_SHAPE = (
+        None  # (H, W, C) of a map that takes the place of the ResNet's first stage; None: stage 1 sees the image
+    )
+    FPN_CLASSIF_FC_LAYERS_SIZE = 1024
+    TOP_DOWN_PYRAMID_SIZE = 256
+    NUM_CLASSES = 1  # background included
+    TRAIN_BN = False  # False: stored statistics, always; None: batch statistics while training; True is refused
+
+    # Region proposals
+    RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)  # side of the square anchor of each level [px]
+    RPN_ANCHOR_RATIOS = (0.5, 1, 2)  # width / height
+    RPN_ANCHOR_STRIDE = 1  # every n-th cell of a feature map has anchors
+    RPN_NMS_THRESHOLD = 0.7
+    RPN_TRAIN_ANCHORS_PER_IMAGE = 256
+    RPN_BBOX_STD_DEV = (0.1, 0.1, 0.2, 0.2)
+    PRE_NMS_LIMIT = 6000
+    POST_NMS_ROIS_TRAINING = 2000
+    POST_NMS_ROIS_INFERENCE = 1000
+
+    # Images
+    IMAGE_RESIZE_MODE = "square"
+    IMAGE_MIN_DIM = 800
+    IMAGE_MAX_DIM = 1024
+    IMAGE_MIN_SCALE = 0
+    IMAGE_CHANNEL_COUNT = 3
+    MEAN_PIXEL = (123.7, 116.8, 103.9)
+
+    # Ground truth and targets
+    USE_MINI_MASK = True
+    MINI_MASK_SHAPE = (56, 56)
+    MAX_GT_INSTANCES = 100
+    USE_RPN_ROIS = True  # False: proposals must come as an input, `input_rois`
+    TRAIN_ROIS_PER_IMAGE = 200
+    ROI_POSITIVE_RATIO = 0.33
+    BBOX_STD_DEV = (0.1, 0.1, 0.2, 0.2)
+
+    # Heads
+    POOL_SIZE = 7
+    MASK_POOL_SIZE = 14
+    MASK_SHAPE = (28, 28)
+
+    # Detections
+    DETECTION_MAX_INSTANCES = 100
+    DETECTION_MIN_CONFIDENCE = 0.7
+    DETECTION_NMS_THRESHOLD = 0.3
+
+    # Optimisation
+    LEARNING_RATE = 0.001
+    LEARNING_MOMENTUM = 0.9
+    WEIGHT_DECAY = 0.0001
+    GRADIENT_CLIP_NORM = 5.0  # of all gradients together
+    LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES}
+
+    def __init__(self, **options):
+        self._image_shape = None
+        image_shape = options.pop("IMAGE_SHAPE", None)
+        for name, value in options.items():
+            if name in LEFT_OUT:
+                raise ValueError(f"option {name} is left out: {LEFT_OUT[name]}")
+            if name not in self.names():
+                near = difflib.get_close_matches(name, self.names(), 1)
+                raise ValueError(f"unknown option {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
+            setattr(self, name, value)
+        if image_shape is not None:
+            self._set_image_shape(tuple(int(n) for n in image_shape), options)
+        self.LOSS_WEIGHTS = {**{name: 1.0 for name in LOSS_NAMES}, **self.LOSS_WEIGHTS}
+        self.check()
+
+    def _set_image_shape(self, shape, options):
+        if len(shape) != 3:
+            raise ValueError(f"IMAGE_SHAPE: expected (height, width, channels), got {shape}")
+        self._image_shape = shape
+        self.IMAGE_CHANNEL_COUNT = shape[2]
+        if "IMAGE_MAX_DIM" not in options:
+            self.IMAGE_MAX_DIM = max(shape[:2])
+        if "IMAGE_MIN_DIM" not in options:
+            self.IMAGE_MIN_DIM = min(self.IMAGE_MIN_DIM, *shape[:2])
+        if shape[0] != shape[1] and "IMAGE_RESIZE_MODE" not in options:
+            self.IMAGE_RESIZE_MODE = "none"
+
+    @property
+    def BATCH_SIZE(self):
+        return self.GPU_COUNT * self.IMAGES_PER_GPU
+
+    @property
+    def IMAGE_SHAPE(self):
+        """(height, width, channels) of the molded image [px]; boxes and anchors are relative to it."""
+        if self._image_shape is not None:
+            return self._image_shape
+        side = self.IMAGE_MIN_DIM if self.IMAGE_RESIZE_MODE == "crop" else self.IMAGE_MAX_DIM
+        return (int(side), int(side), int(self.IMAGE_CHANNEL_COUNT))
+
+    @property
+    def IMAGE_META_SIZE(self):
+        """image id, original shape (3), molded shape (3), window (4), scale, one flag a class."""
+        return 12 + self.NUM_CLASSES
+
+    @property
+    def input_shape(self):
+        """(H, W, C) of what the network sees: the image, or the feature map in place of stage 1."""
+        return tuple(self.FEATURE_MAP_SHAPE) if self.FEATURE_MAP_SHAPE is not None else self.IMAGE_SHAPE
+
+    @property
+    def feature_shapes(self):
+        """[(height, width)] of P2..P6."""
+        height, width = self.IMAGE_SHAPE[:2]
+        return [(math.ceil(height / s), math.ceil(width / s)) for s in self.BACKBONE_STRIDES]
+
+    @property
+    def max_positive_rois(self):
+        """Positive RoIs that an image may have in training; only these see the mask head."""
+        return int(self.TRAIN_ROIS_PER_IMAGE * self.ROI_POSITIVE_RATIO)
+
+    @classmethod
+    def names(cls):
+        """All options, subclasses' own included."""
+        return [n for n in dir(cls) if n.isupper() and not isinstance(getattr(cls, n), property)]
+
+    def to_dict(self):
+        """Plain values; Config(**config.to_dict()) is equal."""
+        plain = {name: _plain(getattr(self, name)) for name in self.names()}
+        return plain if self._image_shape is None else {**plain, "IMAGE_SHAPE": list(self._image_shape)}
+
+    def check(self):
+        """Raises a ValueError that names what was expected and what came."""
+        _one_of("BACKBONE", self.BACKBONE, BACKBONES)
+        _one_of("IMAGE_RESIZE_MODE", self.IMAGE_RESIZE_MODE, RESIZE_MODES)
+        _one_of("TRAIN_BN", self.TRAIN_BN, (False, None))
+        if set(self.LOSS_WEIGHTS) != set(LOSS_NAMES):
+            raise ValueError(f"LOSS_WEIGHTS: expected the names {LOSS_NAMES}, got {tuple(self.LOSS_WEIGHTS)}")
+        for name, length in (("BACKBONE_STRIDES", 5), ("RPN_ANCHOR_SCALES", 5), ("RPN_BBOX_STD_DEV", 4),
+                             ("BBOX_STD_DEV", 4), ("MASK_SHAPE", 2), ("MINI_MASK_SHAPE", 2)):  # fmt: skip
+            if len(getattr(self, name)) != length:
+                raise ValueError(f"{name}: expected {length} values, got {getattr(self, name)}")
+        if tuple(self.MASK_SHAPE) != (2 * self.MASK_POOL_SIZE,) * 2:
+            raise ValueError(
+                f"MASK_SHAPE: expected twice MASK_POOL_SIZE, {2 * self.MASK_POOL_SIZE}, got {self.MASK_SHAPE}"
+            )
+        self._check_sizes()
+
+    def _check_sizes(self):
+        """The pyramid's maps, each half of the one before, must have the sizes that BACKBONE_STRIDES say."""
+        shape = self.input_shape
+        if len(shape) != 3:
+            raise ValueError(f"FEATURE_MAP_SHAPE: expected (height, width, channels), got {shape}")
+        factor = 8 if self.FEATURE_MAP_SHAPE is not None else 32
+        if shape[0] % factor or shape[1] % factor:
+            raise ValueError(f"network input: expected height and width divisible by {factor}, got {shape[:2]}")
+        first = factor // 8
+        found = [(shape[0] // (first << i), shape[1] // (first << i)) for i in range(4)]
+        found.append(tuple(-(-n // 2) for n in found[-1]))
+        if found != self.feature_shapes:
+            raise ValueError(
+                f"BACKBONE_STRIDES {tuple(self.BACKBONE_STRIDES)} on an image of {self.IMAGE_SHAPE[:2]} give maps of "
+                f"{self.feature_shapes}, but the network's maps are {found}"
+            )
+
+
+def _one_of(name, value, allowed):
+    if not any(value is a or value == a and type(value) is type(a) for a in allowed):
+        raise ValueError(f"{name}: expected one of {allowed}, got {value!r}")
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [_plain(v) for v in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,105 @@
+"""`detect`: two compiled passes, so that the mask head runs on what was kept and on nothing else.
+
+First the boxes of a batch; then the masks of the K detections that there are, each of its own class. K is rounded up to
+one of a few sizes, so that the second pass is compiled for few shapes. The result is that of the mask head on all rows.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from mrcnn import checks
+from mrcnn.roi_align import pyramid_roi_align
+
+SIZES = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+def rounded_up(count):
+    """The number of rows to compute for `count` detections."""
+    return next((n for n in SIZES if n >= count), -(-count // 256) * 256)
+
+
+class _BoxPass(keras.Model):
+    def __init__(self, model):
+        super().__init__(name="box_pass", autocast=False)
+        self.model = model
+        self.built = True
+
+    def call(self, inputs):
+        outputs = self.model.inference_boxes(inputs["input_image"], inputs["input_image_meta"])
+        return {"detections": outputs["detections"], **{f"P{i}": outputs["maps"][i - 2] for i in (2, 3, 4, 5)}}
+
+
+class _MaskPass(keras.Model):
+    def __init__(self, model):
+        super().__init__(name="mask_pass", autocast=False)
+        self.model = model
+        self.built = True
+
+    def call(self, inputs):
+        """boxes (K, 4), image int (K,), class_ids int (K,) and P2..P5 -> (K, h, w)"""
+        config = self.model.config
+        maps = [inputs[f"P{i}"] for i in (2, 3, 4, 5)]
+        pool = (config.MASK_POOL_SIZE,) * 2
+        pooled = pyramid_roi_align(maps, inputs["boxes"], config.IMAGE_SHAPE, pool, box_index=inputs["image"])
+        masks = ops.cast(self.model.mask_head(pooled, training=False), "float32")
+        return ops.take_along_axis(masks, inputs["class_ids"][:, None, None, None], axis=-1)[..., 0]
+
+
+class Detector:
+    """Holds the two passes of a model."""
+
+    def __init__(self, model):
+        self.config, self.with_stem = model.config, model.stem is not None
+        self.box_pass, self.mask_pass = _BoxPass(model), _MaskPass(model)
+        for stage in (self.box_pass, self.mask_pass):
+            if keras.backend.backend() == "tensorflow":
+                stage.jit_compile = False
+
+    def run(self, molded_images, image_metas):
+        """-> detections (B, D, 6) and, for each image, the masks of its n detections in their own class, (n, h, w)."""
+        inputs = {
+            "input_image": np.asarray(molded_images, np.float32),
+            "input_image_meta": np.asarray(image_metas, np.float32),
+        }
+        checks.check_inputs(inputs, self.config, "inference", self.with_stem)
+        outputs = self.box_pass.predict_on_batch(inputs)
+        detections = np.asarray(outputs.pop("detections"))
+        counts = np.argmin(np.pad(detections[..., 4], [(0, 0), (0, 1)]) > 0, axis=1)
+        image = np.repeat(np.arange(len(counts)), counts)
+        rows = np.concatenate([detections[i, :n] for i, n in enumerate(counts)])
+        if not len(rows):
+            return detections, [np.zeros((0, *self.config.MASK_SHAPE), np.float32) for _ in counts]
+        rest = rounded_up(len(rows)) - len(rows)
+        rows, image = np.pad(rows, [(0, rest), (0, 0)]), np.pad(image, (0, rest))
+        boxes, class_ids = rows[:, :4], rows[:, 4].astype(np.int32)
+        masks = self.mask_pass.predict_on_batch(
+            {**outputs, "boxes": boxes, "image": image.astype(np.int32), "class_ids": class_ids}
+        )
+        return detections, np.split(np.asarray(masks)[: len(masks) - rest], np.cumsum(counts)[:-1])
+
+    def detect(self, images):
+        if self.config.FEATURE_MAP_SHAPE is not None:
+            raise ValueError("detect takes pictures, but this network sees feature maps: use detect_molded")
+        for i, image in enumerate(images):
+            checks.check_image(f"images[{i}]", image, self.config.IMAGE_CHANNEL_COUNT)
+        from mrcnn import molding  # not needed to train or to get the numbers of the stages
+
+        molded, metas, windows = molding.mold_inputs(images, self.config)
+        size = self.config.BATCH_SIZE
+        results = []
+        for start in range(0, len(images), size):
+            batch = slice(start, start + size)
+            detections, masks = self.run(molded[batch], metas[batch])
+            for i, image in enumerate(images[batch]):
+                results.append(self._unmolded(image, molded[start + i], windows[start + i], detections[i], masks[i]))
+        return results
+
+    def _unmolded(self, image, molded, window, detections, masks):
+        from mrcnn import molding
+
+        every_class = np.zeros((len(detections), *self.config.MASK_SHAPE, self.config.NUM_CLASSES), np.float32)
+        n = np.arange(len(masks))
+        every_class[n, :, :, detections[: len(masks), 4].astype(int)] = masks
+        final = molding.unmold_detections(detections, every_class, image.shape, molded.shape, window)
+        return dict(zip(("rois", "class_ids", "scores", "masks"), final, strict=True))

@@ -1,0 +1,259 @@
+"""The whole network as a keras.Model: `fit` trains it through its own losses, `detect` runs it on pictures.
+
+B images, A anchors, T training RoIs, P of them that may be positive, G ground-truth instances at most, D detections at
+most. Boxes  (y1, x1, y2, x2)  are normalised inside; ground-truth boxes and given RoIs come in pixels.
+
+What Matterport's TensorFlow-2 port does by accident is not copied: anchors are constants, the targets send no gradient
+into the RPN, the weight decay is part of the loss, and gradients are clipped by their common norm.
+"""
+
+import re
+
+import keras
+from keras import ops
+
+from mrcnn import checks, losses
+from mrcnn.anchors import normalized_anchors
+from mrcnn.boxes import norm_boxes_graph
+from mrcnn.config import LOSS_NAMES, Config
+from mrcnn.detection import detect_boxes, meta_windows
+from mrcnn.fpn import fpn
+from mrcnn.heads import apply_class_head, apply_mask_head, class_head, mask_head
+from mrcnn.inference import Detector
+from mrcnn.proposals import propose
+from mrcnn.resnet import resnet
+from mrcnn.roi_align import pyramid_roi_align
+from mrcnn.rpn import apply_rpn, rpn_model
+from mrcnn.targets import detection_targets
+
+HEADS = r"(mrcnn_.*)|(rpn_.*)|(fpn_.*)"
+LAYER_SETS = {
+    "heads": HEADS,
+    "3+": r"(res[345].*)|(bn[345].*)|" + HEADS,
+    "4+": r"(res[45].*)|(bn[45].*)|" + HEADS,
+    "5+": r"(res5.*)|(bn5.*)|" + HEADS,
+    "all": r".*",
+}
+INFERENCE_OUTPUTS = ("detections", "mrcnn_class", "mrcnn_bbox", "mrcnn_mask", "rpn_rois", "rpn_class", "rpn_bbox")
+
+
+@keras.saving.register_keras_serializable(package="mrcnn")
+class MaskRCNN(keras.Model):
+    """Mask R-CNN.
+
+    config: Config. mode: "training" or "inference"; both have the same weights. seed: of the choice of RoIs in
+    training. stem: a layer that turns `input_image` into the feature map of config.FEATURE_MAP_SHAPE; without it the
+    input is that map.
+
+    The model takes a dict. Always: input_image float (B, H, W, C), input_image_meta (B, IMAGE_META_SIZE). In inference,
+    if you like, input_anchors (A, 4) in place of the model's own. In training: input_rpn_match int (B, A, 1),
+    input_rpn_bbox (B, N, 4), input_gt_class_ids int (B, G), input_gt_boxes (B, G, 4) [px], input_gt_masks (B, h, w, G),
+    and in place of the RPN's proposals, as a must if USE_RPN_ROIS is off, input_rois (B, R, 4) [px].
+    """
+
+    def __init__(self, config, mode="training", *, seed=0, stem=None, name="mask_rcnn", **kwargs):
+        super().__init__(name=name, autocast=False, **kwargs)
+        if mode not in ("training", "inference"):
+            raise ValueError(f"mode: expected 'training' or 'inference', got {mode!r}")
+        config.check()
+        self.config, self.mode, self.seed = config, mode, seed
+        self.stem = stem
+        channels, n_classes, bn = config.TOP_DOWN_PYRAMID_SIZE, config.NUM_CLASSES, config.TRAIN_BN
+        image = keras.Input(config.input_shape, name="input_image")
+        c_maps = resnet(image, config.BACKBONE, with_stem=config.FEATURE_MAP_SHAPE is None, train_bn=bn)
+        self.features = keras.Model(image, c_maps + fpn(c_maps, channels), name="features")
+        self.rpn_model = rpn_model(channels, len(config.RPN_ANCHOR_RATIOS), config.RPN_ANCHOR_STRIDE)
+        self.class_head = class_head(config.POOL_SIZE, channels, n_classes, config.FPN_CLASSIF_FC_LAYERS_SIZE, bn)
+        self.mask_head = mask_head(config.MASK_POOL_SIZE, channels, n_classes, bn)
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.loss_trackers = {loss: keras.metrics.Mean(name=loss) for loss in LOSS_NAMES}
+        self._anchors = normalized_anchors(config)  # NumPy: a constant, not a weight
+        self._detector = None
+        if keras.backend.backend() == "tensorflow":
+            self.jit_compile = False  # slower on CPUs; compile(jit_compile=True) turns it on
+        self.built = stem is None or stem.built
+
+    @property
+    def anchors(self):
+        """float32 (A, 4), normalised."""
+        return self._anchors
+
+    def call(self, inputs, training=False):
+        checks.check_inputs(inputs, self.config, self.mode, self.stem is not None)
+        if self.mode == "training":
+            return self.training_outputs(inputs, self.seed_generator, training=training)
+        image, metas = inputs["input_image"], inputs["input_image_meta"]
+        outputs = self.inference_boxes(image, metas, inputs.get("input_anchors"))
+        outputs["mrcnn_mask"] = self.masks(outputs["maps"], outputs["detections"][..., :4])
+        return {name: outputs[name] for name in INFERENCE_OUTPUTS}
+
+    def pyramid(self, image, training=False):
+        """[C2..C5], [P2..P6] of the network's input (B, H, W, C)."""
+        image = image if self.stem is None else self.stem(image, training=training)
+        maps = self.features(image, training=training)
+        return maps[:4], maps[4:]
+
+    def proposals(self, maps, anchors, count):
+        """RPN over P2..P6 -> dict of rpn_class_logits, rpn_class, rpn_bbox and rpn_rois (B, count, 4)."""
+        config, anchors = self.config, self._anchors if anchors is None else anchors
+        logits, probabilities, deltas = apply_rpn(self.rpn_model, maps, anchors.shape[-2])
+        rois = propose(
+            probabilities, deltas, anchors, count, config.RPN_NMS_THRESHOLD,
+            std_dev=config.RPN_BBOX_STD_DEV, pre_nms_limit=config.PRE_NMS_LIMIT,
+        )  # fmt: skip
+        return {"rpn_class_logits": logits, "rpn_class": probabilities, "rpn_bbox": deltas, "rpn_rois": rois}
+
+    def classify(self, maps, rois, training=False):
+        """Class head on rois (B, R, 4) -> dict of mrcnn_class_logits, mrcnn_class, mrcnn_bbox."""
+        pooled = pyramid_roi_align(maps[:4], rois, self.config.IMAGE_SHAPE, (self.config.POOL_SIZE,) * 2)
+        logits, probabilities, deltas = apply_class_head(_with(self.class_head, training), pooled)
+        return {"mrcnn_class_logits": logits, "mrcnn_class": probabilities, "mrcnn_bbox": deltas}
+
+    def masks(self, maps, boxes, training=False):
+        """Mask head on boxes (B, R, 4) -> (B, R, h, w, classes)."""
+        pooled = pyramid_roi_align(maps[:4], boxes, self.config.IMAGE_SHAPE, (self.config.MASK_POOL_SIZE,) * 2)
+        return apply_mask_head(_with(self.mask_head, training), pooled)
+
+    def inference_boxes(self, image, metas, anchors=None):
+        """All of inference but the masks: a dict, with the maps C2..C5 as c_maps and P2..P6 as maps."""
+        config = self.config
+        c_maps, maps = self.pyramid(image)
+        outputs = {"c_maps": c_maps, "maps": maps, **self.proposals(maps, anchors, config.POST_NMS_ROIS_INFERENCE)}
+        outputs |= self.classify(maps, outputs["rpn_rois"])
+        outputs["detections"] = detect_boxes(
+            outputs["rpn_rois"], outputs["mrcnn_class"], outputs["mrcnn_bbox"], meta_windows(metas, config.IMAGE_SHAPE),
+            std_dev=config.BBOX_STD_DEV, min_confidence=config.DETECTION_MIN_CONFIDENCE,
+            nms_threshold=config.DETECTION_NMS_THRESHOLD, max_instances=config.DETECTION_MAX_INSTANCES,
+        )  # fmt: skip
+        return outputs
+
+    def training_outputs(self, inputs, seed=None, *, training=True):
+        """What the losses need, as a dict. The mask head sees only the P rows that can be positive.
+
+        seed None: RoIs are taken in their given order instead of at random.
+        """
+        config = self.config
+        _, maps = self.pyramid(inputs["input_image"], training)
+        outputs = self.proposals(maps, inputs.get("input_anchors"), config.POST_NMS_ROIS_TRAINING)
+        rois = outputs["rpn_rois"]
+        if "input_rois" in inputs:
+            rois = norm_boxes_graph(inputs["input_rois"], config.IMAGE_SHAPE)
+        target = detection_targets(
+            rois, inputs["input_gt_class_ids"], norm_boxes_graph(inputs["input_gt_boxes"], config.IMAGE_SHAPE),
+            inputs["input_gt_masks"], n_rois=config.TRAIN_ROIS_PER_IMAGE, positive_ratio=config.ROI_POSITIVE_RATIO,
+            std_dev=config.BBOX_STD_DEV, mask_shape=config.MASK_SHAPE, mini_masks=config.USE_MINI_MASK, seed=seed,
+        )  # fmt: skip
+        outputs |= self.classify(maps, target.rois, training)
+        outputs["mrcnn_mask"] = self.masks(maps, target.rois[:, : config.max_positive_rois], training)
+        return outputs | {f"target_{name}": value for name, value in target._asdict().items()}
+
+    def losses_of(self, inputs, outputs):
+        """The five losses, unweighted, by Matterport's names."""
+        match = ops.cast(inputs["input_rpn_match"], "int32")[..., 0]
+        n = self.config.max_positive_rois
+        class_ids = outputs["target_class_ids"]
+        active = inputs["input_image_meta"][:, 12:]
+        return {
+            "rpn_class_loss": losses.rpn_class_loss(match, outputs["rpn_class_logits"]),
+            "rpn_bbox_loss": losses.rpn_bbox_loss(match, inputs["input_rpn_bbox"], outputs["rpn_bbox"]),
+            "mrcnn_class_loss": losses.mrcnn_class_loss(class_ids, outputs["mrcnn_class_logits"], active),
+            "mrcnn_bbox_loss": losses.mrcnn_bbox_loss(
+                class_ids[:, :n], outputs["target_deltas"][:, :n], outputs["mrcnn_bbox"][:, :n]
+            ),
+            "mrcnn_mask_loss": losses.mrcnn_mask_loss(class_ids[:, :n], outputs["target_masks"], outputs["mrcnn_mask"]),
+        }
+
+    def weight_decay(self):
+        """Of the kernels and biases that are being trained; it is not a loss of LOSS_WEIGHTS."""
+        return losses.weight_decay(self.trainable_variables, self.config.WEIGHT_DECAY)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if self.mode != "training":
+            raise ValueError('this model is of mode "inference"; build MaskRCNN(config, mode="training") to train')
+        total = self.weight_decay()
+        for name, loss in self.losses_of(x, y_pred).items():
+            self.loss_trackers[name].update_state(loss)
+            total = total + self.config.LOSS_WEIGHTS[name] * loss
+        return total
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return self.get_metrics_result()
+
+    def compile(self, optimizer=None, **kwargs):
+        """optimizer: SGD with the configuration's rate, momentum and clipping unless you give one."""
+        if optimizer is None:
+            c = self.config
+            optimizer = keras.optimizers.SGD(c.LEARNING_RATE, c.LEARNING_MOMENTUM, global_clipnorm=c.GRADIENT_CLIP_NORM)
+        kwargs.setdefault("jit_compile", False if keras.backend.backend() == "tensorflow" else "auto")
+        super().compile(optimizer=optimizer, **kwargs)
+        if self.built and self.mode == "training":
+            self.optimizer.build(self.trainable_variables)  # or TensorFlow traces the first step twice
+
+    def compile_from_config(self, config):
+        """Of a saved model: its optimizer and all, though `compile` is our own."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def fit(self, x=None, *args, **kwargs):
+        """As keras.Model.fit. Ground truth given as NumPy arrays is checked first."""
+        checks.check_values(x, self.config)
+        return super().fit(x, *args, **kwargs)
+
+    def set_trainable(self, layers):
+        """Trains only the layers whose whole name matches a regular expression, or "heads", "3+", "4+", "5+", "all".
+
+        -> their names. A compiled model is compiled anew, its optimizer's momenta with it.
+        """
+        pattern = re.compile(LAYER_SETS.get(layers, layers))
+        chosen = []
+        for layer in leaf_layers(self):
+            layer.trainable = pattern.fullmatch(layer.name) is not None
+            chosen += [layer.name] if layer.trainable and layer.weights else []
+        if not chosen:
+            raise ValueError(f"no layer with weights has a name that matches {pattern.pattern!r}")
+        if self.compiled:
+            self.compile(
+                optimizer=type(self.optimizer).from_config(self.optimizer.get_config()), jit_compile=self.jit_compile
+            )
+        return chosen
+
+    def detect(self, images):
+        """Detections in a list of pictures, uint8 (h, w, channels) each, of any sizes.
+
+        For each a dict of rois int32 (n, 4) [px], class_ids int32 (n,), scores float32 (n,), masks bool (h, w, n).
+        """
+        return self._passes().detect(images)
+
+    def detect_molded(self, molded_images, image_metas):
+        """Detections (B, D, 6) and a list of each image's masks, of molded images (B, H, W, C) and their metas.
+
+        Detections  (y1, x1, y2, x2, class id, score), normalised, zero-padded. An image's masks are float (n, h, w), of
+        its n detections, 0..1.
+        """
+        return self._passes().run(molded_images, image_metas)
+
+    def _passes(self):
+        if self._detector is None:
+            self._detector = Detector(self)
+        return self._detector
+
+    def get_config(self):
+        stem = None if self.stem is None else keras.saving.serialize_keras_object(self.stem)
+        return {"config": self.config.to_dict(), "mode": self.mode, "seed": self.seed, "stem": stem, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        stem = None if config["stem"] is None else keras.saving.deserialize_keras_object(config["stem"])
+        return cls(Config(**config["config"]), config["mode"], seed=config["seed"], stem=stem, name=config["name"])
+
+
+def leaf_layers(model):
+    """All layers that are no models themselves, in order."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaf_layers(layer)
+        else:
+            yield layer
+
+
+def _with(head, training):
+    return lambda rows: head(rows, training=training)

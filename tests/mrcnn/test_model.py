@@ -1,0 +1,213 @@
+"""The model as a whole: shapes, training, what may be left out, what is refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn import Config, MaskRCNN, training_losses
+from mrcnn.config import LOSS_NAMES
+from mrcnn.hooks import INPUT_NAMES
+from mrcnn.model import leaf_layers
+
+ROOT = Path(__file__).resolve().parents[2]
+INFERENCE = ("input_image", "input_image_meta")
+
+
+def as_fixture(batch):
+    """A batch by the names that training_losses takes."""
+    return {name: batch[own] for name, own in INPUT_NAMES.items() if own in batch}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return {}
+
+
+@pytest.fixture
+def model(trained, tiny_config):
+    """One compiled model for all tests that do not mind its weights."""
+    if not trained:
+        trained["model"] = MaskRCNN(tiny_config(), mode="training")
+        trained["model"].compile()
+    return trained["model"]
+
+
+def test_fit_lowers_the_loss(model, tiny_config, make_batch):
+    batch = make_batch(model.config, 3, n_images=3)  # batches of two and of one
+    history = model.fit(batch, batch_size=2, epochs=8, verbose=0).history
+    assert set(history) == {"loss", *LOSS_NAMES}
+    assert np.mean(history["loss"][-3:]) < 0.7 * np.mean(history["loss"][:3])
+    moving = [w for w in model.non_trainable_variables if w.name == "moving_mean"]
+    assert len(moving) == 59 and not any(keras.ops.convert_to_numpy(w).any() for w in moving)
+
+
+@pytest.mark.parametrize("n_instances", [0, 1, 100])
+def test_losses_and_gradients_are_finite(model, make_batch, n_instances):
+    before = model.get_weights()
+    history = model.fit(make_batch(model.config, n_instances, n_images=3), batch_size=2, verbose=0).history
+    assert np.isfinite([v for values in history.values() for v in values]).all()
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_saved_model_is_the_same(model, make_batch, tmp_path):
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.config.to_dict() == model.config.to_dict() and again.compiled
+    other = MaskRCNN(model.config, mode="inference")
+    model.save_weights(tmp_path / "model.weights.h5")
+    other.load_weights(tmp_path / "model.weights.h5")
+    batch = make_batch(model.config, 3)
+    for copy in (again, other):
+        expected = zip(leaf_layers(model), leaf_layers(copy), strict=True)
+        assert all(
+            np.array_equal(a, b) for x, y in expected for a, b in zip(x.get_weights(), y.get_weights(), strict=True)
+        )
+    outputs = other.predict({name: batch[name] for name in INFERENCE}, batch_size=2, verbose=0)
+    assert {name: value.shape for name, value in outputs.items()} == {
+        "detections": (2, 100, 6),
+        "mrcnn_class": (2, 50, 2),
+        "mrcnn_bbox": (2, 50, 2, 4),
+        "mrcnn_mask": (2, 100, 28, 28, 2),
+        "rpn_rois": (2, 50, 4),
+        "rpn_class": (2, 1023, 2),
+        "rpn_bbox": (2, 1023, 4),
+    }
+    with pytest.raises(ValueError, match="inference"):
+        other.compute_loss()
+
+
+def test_detect(tiny_config):
+    """Pictures of any size; a threshold of 0 keeps all that is not background."""
+    model = MaskRCNN(tiny_config(DETECTION_MIN_CONFIDENCE=0), mode="inference")
+    model.class_head.get_layer("mrcnn_class_logits").bias.assign([-100.0, 100.0])
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, shape).astype(np.uint8) for shape in ((64, 64, 3), (30, 50, 3), (90, 40, 3))]
+    results = model.detect(images)
+    for image, result in zip(images, results, strict=True):
+        n = len(result["class_ids"])
+        assert result["rois"].shape == (n, 4) and result["scores"].shape == (n,)
+        assert result["masks"].shape == (*image.shape[:2], n) and result["masks"].dtype == bool
+    assert sum(len(result["class_ids"]) for result in results)
+    with pytest.raises(ValueError, match=r"images\[1\].*\(64, 64\)"):
+        model.detect([images[0], images[0][..., 0]])
+    with pytest.raises(ValueError, match="detect_molded"):
+        MaskRCNN(tiny_config(FEATURE_MAP_SHAPE=(16, 16, 8)), mode="inference").detect(images)
+
+
+def test_set_trainable(tiny_config):
+    model = MaskRCNN(tiny_config())
+    n_all = len(model.trainable_variables)
+    heads = model.set_trainable("heads")
+    assert "rpn_conv_shared" in heads and "fpn_c5p5" in heads and "mrcnn_mask" in heads and "res5a_branch1" not in heads
+    assert {v.path.split("/")[-2] for v in model.trainable_variables} == set(heads)
+    for name, first in (("5+", "res5a_branch2a"), ("4+", "res4a_branch2a"), ("3+", "res3a_branch2a"), ("all", "conv1")):
+        assert model.set_trainable(name)[0] == first
+    assert len(model.trainable_variables) == n_all
+    assert model.set_trainable("mrcnn_mask") == ["mrcnn_mask"]
+    with pytest.raises(ValueError, match="no layer"):
+        model.set_trainable("mask_of_nobody")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"FEATURE_MAP_SHAPE": (16, 16, 64)}, {"FEATURE_MAP_SHAPE": (64, 64, 2), "BACKBONE_STRIDES": (1, 2, 4, 8, 16)}],
+)
+def test_feature_map_in_place_of_the_first_stage(tiny_config, make_batch, options):
+    config = tiny_config(**options)
+    model = MaskRCNN(config)
+    assert not any(layer.name == "conv1" for layer in leaf_layers(model))
+    side = config.FEATURE_MAP_SHAPE[0]
+    assert model.features.output[0].shape == (None, side, side, 256)
+    assert all(np.isfinite(value).all() for value in training_losses(model, as_fixture(make_batch(config, 3))).values())
+
+
+def test_stem_of_your_own(tiny_config, make_batch):
+    """A layer before the network learns with it."""
+    stem = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Conv2D(8, 4, strides=4, name="mine")])
+    model = MaskRCNN(tiny_config(FEATURE_MAP_SHAPE=(16, 16, 8)), stem=stem)
+    batch = make_batch(model.config, 2)
+    batch["input_image"] = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype(np.float32)
+    assert np.isfinite(training_losses(model, as_fixture(batch))["loss_total"]) and "mine" in model.set_trainable("all")
+
+
+def test_layers_and_weights_are_matterports(tiny_config):
+    """Names and shapes of all weights, 81 classes, ResNet-101."""
+    layout = json.loads((Path(__file__).parent / "parity" / "layout_resnet101.json").read_text())
+    model = MaskRCNN(Config(NUM_CLASSES=81), mode="inference")
+    got = {f"{layer.name}/{v.name}": list(v.shape) for layer in leaf_layers(model) for v in layer.weights}
+    assert got == layout and model.count_params() == 64158584
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"BACKBONE": "resnet18"}, "resnet18"),
+        ({"NUM_CLASS": 2}, "did you mean NUM_CLASSES"),
+        ({"IMAGE_SHAPE": (64, 64)}, "IMAGE_SHAPE"),
+        ({"IMAGE_SHAPE": (100, 64, 3)}, "divisible by 32"),
+        ({"FEATURE_MAP_SHAPE": (32, 32, 8)}, "BACKBONE_STRIDES"),
+        ({"LOSS_WEIGHTS": {"mask": 1}}, "LOSS_WEIGHTS"),
+        ({"RPN_ANCHOR_SCALES": (8, 16)}, "expected 5 values"),
+        ({"COMPUTE_BACKBONE_SHAPE": None}, "left out"),
+        ({"MASK_SHAPE": (56, 56)}, "MASK_POOL_SIZE"),
+    ],
+)
+def test_bad_options_are_refused(tiny_config, options, message):
+    with pytest.raises(ValueError, match=message):
+        tiny_config(**options)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("input_image", lambda x: x[0], "input_image"),
+        ("input_image", lambda x: x[..., :2], r"64, 64, 3.*64, 64, 2"),
+        ("input_gt_masks", lambda x: x[..., :7], "as many as boxes"),
+        ("input_gt_boxes", lambda x: x + 60, "inside an image of 64 x 64"),
+        ("input_gt_class_ids", lambda x: x * 2, "NUM_CLASSES"),
+        ("input_rpn_match", None, "missing.*input_rpn_match"),
+    ],
+)
+def test_bad_inputs_are_refused(model, make_batch, name, change, message):
+    batch = make_batch(model.config, 2)
+    value = batch.pop(name)
+    with pytest.raises(ValueError, match=message):
+        if change is not None:
+            batch[name] = change(value)
+        from mrcnn import checks
+
+        checks.check_values(batch, model.config)
+        checks.check_inputs(batch, model.config, "training")
+
+
+def test_config():
+    class Shapes(Config):
+        NAME = "shapes"
+        NUM_CLASSES = 4
+        IMAGE_MIN_DIM = IMAGE_MAX_DIM = 128
+        MINE = 1
+
+    config = Shapes(RPN_ANCHOR_SCALES=(8, 16, 32, 64, 128), LOSS_WEIGHTS={"mrcnn_mask_loss": 2.0})
+    assert (config.IMAGE_SHAPE, config.IMAGE_META_SIZE, config.BATCH_SIZE, config.max_positive_rois) == (
+        (128, 128, 3),
+        16,
+        2,
+        66,
+    )
+    assert config.feature_shapes == [(32, 32), (16, 16), (8, 8), (4, 4), (2, 2)]
+    assert config.LOSS_WEIGHTS["mrcnn_mask_loss"] == 2 and config.LOSS_WEIGHTS["rpn_class_loss"] == 1
+    assert Shapes(**config.to_dict()).to_dict() == config.to_dict()
+    assert Config(IMAGE_SHAPE=(64, 128, 1)).to_dict()["IMAGE_SHAPE"] == [64, 128, 1]
+
+
+def test_import_loads_no_keras():
+    heavy = "sorted({'keras', 'tensorflow', 'numpy'} & set(sys.modules))"
+    code = f"import sys, mrcnn; print(mrcnn.Config.NUM_CLASSES, {heavy})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1 []"

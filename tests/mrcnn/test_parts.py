@@ -1,0 +1,148 @@
+"""Parts of the network on numbers that a person can verify."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from mrcnn import boxes, detection, losses, nms, roi_align, targets
+from mrcnn.resnet import FrozenBatchNormalization
+
+
+def greedy(box, score, threshold, groups):
+    """The definition, box by box."""
+    kept, box = [], box.astype(np.float64)
+    for i in np.argsort(-score, kind="stable"):
+        same = [j for j in kept if groups[j] == groups[i]]
+        overlaps = boxes.compute_overlaps(box[i : i + 1], box[same])[0] if same else np.zeros(0)
+        area = np.prod(box[i, 2:] - box[i, :2])
+        if area <= 0 or not (overlaps > threshold).any():
+            kept.append(i)
+    return kept
+
+
+@pytest.mark.parametrize("tile", [5, 64])
+def test_nms_is_greedy(tile):
+    """Few scores, so that many are tied; boxes on a coarse grid, so that many have no area or equal another."""
+    rng = np.random.default_rng(0)
+    corner = rng.integers(0, 12, (8, 60, 2))
+    box = np.concatenate([corner, corner + rng.integers(0, 6, (8, 60, 2))], -1).astype(np.float32)
+    score, groups = rng.integers(0, 9, (8, 60)).astype(np.float32), rng.integers(0, 2, (8, 60))
+    kept, counts = nms.nms(ops.convert_to_tensor(box), score, 0.4, 40, groups=groups, tile=tile)
+    kept, counts = ops.convert_to_numpy(kept), ops.convert_to_numpy(counts)
+    for i in range(8):
+        assert kept[i][counts[i]].tolist() == greedy(box[i], score[i], 0.4, groups[i])[:40]
+
+
+def test_roi_align_reads_a_ramp():
+    """A map whose value is its column: samples of a box are its columns, evenly spaced from edge to edge."""
+    ramp = np.broadcast_to(np.arange(9, dtype=np.float32)[None, None, :, None], (1, 9, 9, 1))
+    box = np.array([[0, 0.25, 1, 0.75], [0, 0.5, 1, 1.5]], np.float32)
+    cropped = ops.convert_to_numpy(
+        roi_align.crop_and_resize(ops.convert_to_tensor(ramp), box, np.zeros(2, int), (2, 5))
+    )
+    assert cropped[0, 0, :, 0].tolist() == [2, 3, 4, 5, 6]
+    assert cropped[1, 1, :, 0].tolist() == [4, 6, 8, 0, 0]  # outside: 0
+
+
+def test_roi_levels_at_paper_scale():
+    side = np.array([224, 112, 448, 20, 900, 0], np.float32) / 1024
+    box = np.stack([side * 0, side * 0, side, side], -1)
+    assert ops.convert_to_numpy(roi_align.roi_levels(ops.convert_to_tensor(box), (1024, 1024))).tolist() == [
+        4,
+        3,
+        5,
+        2,
+        5,
+        2,
+    ]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes its gradients with TensorFlow")
+def test_roi_align_gradient():
+    """Pooling is linear in the maps: <pooled(maps), w> = <maps, gradient>, at any maps. Boxes have none."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(1)
+    maps = [tf.constant(rng.normal(size=(2, n, n, 3)), tf.float32) for n in (32, 16, 8, 4)]
+    corner = rng.uniform(0, 0.5, (2, 40, 2))
+    box = tf.constant(np.concatenate([corner, corner + rng.uniform(0, 0.6, (2, 40, 2))], -1), tf.float32)
+    weights = rng.normal(size=(2, 40, 7, 7, 3)).astype(np.float32)
+    with tf.GradientTape() as tape:
+        tape.watch([*maps, box])
+        pooled = tf.reduce_sum(roi_align.pyramid_roi_align(maps, box, (512, 512), (7, 7)) * weights)
+    *of_maps, of_box = tape.gradient(pooled, [*maps, box])
+    assert of_box is None
+    others = [rng.normal(size=m.shape).astype(np.float32) for m in maps]
+    moved = ops.convert_to_numpy(roi_align.pyramid_roi_align([tf.constant(m) for m in others], box, (512, 512), (7, 7)))
+    expected = sum(
+        float(np.sum(np.float64(m) * np.asarray(g))) for m, g in zip(others, of_maps, strict=True) if g is not None
+    )
+    np.testing.assert_allclose(np.sum(np.float64(moved) * weights), expected, rtol=1e-4)
+
+
+def test_frozen_normalisation_does_not_move():
+    layer = FrozenBatchNormalization()
+    x = np.random.default_rng(2).normal(3, 5, (4, 6)).astype(np.float32)
+    out = layer(x, training=True)
+    np.testing.assert_allclose(ops.convert_to_numpy(out), x / np.sqrt(1.001), rtol=1e-5)
+    assert [w.name for w in layer.trainable_weights] == ["gamma", "beta"]
+    assert not ops.convert_to_numpy(layer.moving_mean).any()
+    free = FrozenBatchNormalization(train_bn=None)
+    free(x, training=True)
+    assert ops.convert_to_numpy(free.moving_mean).any()
+
+
+def one_image_targets(seed):
+    """9 RoIs on the one instance, 20 beside it;
+
+    10 places, of which int(10 * 0.33) = 3 for positives and int(3.03 * 3) - 3 for others.
+    """
+    hit, miss = np.array([[0.1, 0.1, 0.5, 0.5]]), np.array([[0.6, 0.6, 0.9, 0.9]])
+    jitter = np.arange(29)[:, None] * 1e-3
+    rois = np.concatenate([hit.repeat(9, 0), miss.repeat(20, 0)]) + jitter
+    inputs = (
+        rois[None],
+        np.array([[1, 0]]),
+        np.array([[[0.1, 0.1, 0.5, 0.5], [0, 0, 0, 0]]]),
+        np.ones((1, 4, 4, 2), bool),
+    )
+    rest = {"n_rois": 10, "positive_ratio": 0.33, "std_dev": (0.1, 0.1, 0.2, 0.2), "mask_shape": (4, 4)}
+    t = targets.detection_targets(*(ops.convert_to_tensor(x) for x in inputs), **rest, seed=seed)
+    return [ops.convert_to_numpy(x)[0] for x in t]
+
+
+def test_targets_are_taken_at_random_by_seed():
+    rois, class_ids, *_ = one_image_targets(None)
+    assert class_ids.tolist() == [1] * 3 + [0] * 7
+    np.testing.assert_allclose(rois[:, 0], [0.1, 0.101, 0.102] + [0.609 + 0.001 * i for i in range(6)] + [0], atol=1e-6)
+    drawn = [one_image_targets(keras.random.SeedGenerator(s))[0] for s in (5, 5, 6)]
+    assert np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[0], drawn[2])
+    assert (drawn[2][:3, 0] < 0.2).all() and (drawn[2][3:9, 0] > 0.6).all() and not drawn[2][9].any()
+
+
+def test_detections_of_two_classes_do_not_suppress_each_other():
+    rois = np.array([[[0.1, 0.1, 0.5, 0.5]] * 3], np.float32)
+    probabilities = np.array([[[0.1, 0.9, 0], [0.2, 0.8, 0], [0.3, 0, 0.7]]], np.float32)
+    rows = detection.detect_boxes(
+        ops.convert_to_tensor(rois),
+        ops.convert_to_tensor(probabilities),
+        ops.zeros((1, 3, 3, 4)),
+        ops.convert_to_tensor([[0, 0, 1, 1.0]]),
+        std_dev=(1, 1, 1, 1),
+        min_confidence=0.5,
+        nms_threshold=0.3,
+        max_instances=5,
+    )
+    rows = ops.convert_to_numpy(rows)[0]
+    assert rows[:, 4].tolist() == [1, 2, 0, 0, 0]
+    np.testing.assert_allclose(rows[:2, 5], [0.9, 0.7])
+
+
+def test_losses_of_nothing_are_zero():
+    zeros = ops.zeros
+    assert float(losses.rpn_class_loss(zeros((1, 3), "int32"), zeros((1, 3, 2)))) == 0
+    assert float(losses.rpn_bbox_loss(zeros((1, 3), "int32"), zeros((1, 2, 4)), zeros((1, 3, 4)))) == 0
+    assert float(losses.mrcnn_class_loss(zeros((1, 3), "int32"), zeros((1, 3, 2)), zeros((1, 2)))) == 0
+    assert float(losses.mrcnn_bbox_loss(zeros((1, 3), "int32"), zeros((1, 3, 4)), zeros((1, 3, 2, 4)))) == 0
+    assert float(losses.mrcnn_mask_loss(zeros((1, 3), "int32"), zeros((1, 3, 2, 2)), zeros((1, 3, 2, 2, 2)))) == 0
