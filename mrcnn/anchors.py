@@ -1,6 +1,6 @@
 """Anchors of the feature pyramid.
 
-(A, 4)  (y1, x1, y2, x2), float64 [px]; order: level, then row, then column, then ratio.
+(A, 4)  (y1, x1, y2, x2), float64 [px]; order: level, then row, then column, then scale, then ratio.
 """
 
 import numpy as np
@@ -8,10 +8,10 @@ import numpy as np
 from mrcnn.boxes import norm_boxes
 
 
-def level_anchors(scale, ratios, feature_shape, feature_stride, anchor_stride):
+def level_anchors(scales, ratios, feature_shape, feature_stride, anchor_stride):
     """Anchors of one level: centred on every anchor_stride-th cell, at index * feature_stride [px]."""
-    root = np.sqrt(np.asarray(ratios, np.float64))
-    sizes = np.stack([scale / root, scale * root], -1)
+    scales, root = np.reshape(np.asarray(scales, np.float64), (-1, 1)), np.sqrt(np.asarray(ratios, np.float64))
+    sizes = np.stack([scales / root, scales * root], -1).reshape(-1, 2)
     y = np.arange(0, feature_shape[0], anchor_stride) * feature_stride
     x = np.arange(0, feature_shape[1], anchor_stride) * feature_stride
     centers = np.stack(np.meshgrid(y, x, indexing="ij"), -1)[:, :, None]
@@ -19,10 +19,10 @@ def level_anchors(scale, ratios, feature_shape, feature_stride, anchor_stride):
 
 
 def pyramid_anchors(scales, ratios, feature_shapes, feature_strides, anchor_stride=1):
-    """Anchors of all levels [px]; one scale a level."""
+    """Anchors of all levels [px]; for each level one scale, or several."""
     levels = zip(scales, feature_shapes, feature_strides, strict=True)
     return np.concatenate(
-        [level_anchors(scale, ratios, shape, stride, anchor_stride) for scale, shape, stride in levels]
+        [level_anchors(level_scales, ratios, shape, stride, anchor_stride) for level_scales, shape, stride in levels]
     )
 
 

@@ -17,7 +17,7 @@ def expected_shapes(config, mode, with_stem=False):
     n_anchors = sum(
         -(-h // config.RPN_ANCHOR_STRIDE) * -(-w // config.RPN_ANCHOR_STRIDE) for h, w in config.feature_shapes
     )
-    n_anchors *= len(config.RPN_ANCHOR_RATIOS)
+    n_anchors *= config.anchors_per_cell
     shapes = {"input_image_meta": ((None, config.IMAGE_META_SIZE), "a meta vector an image")}
     if not with_stem:
         shapes["input_image"] = (

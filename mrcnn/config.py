@@ -3,8 +3,9 @@
 Set them as keywords, `Config(NUM_CLASSES=3, IMAGE_SHAPE=(128, 128, 3))`, or in a subclass, `class Shapes(Config):
 NUM_CLASSES = 3`.
 
-Of Matterport's options these are left out (LEFT_OUT holds the reasons): COMPUTE_BACKBONE_SHAPE. Of our own there is one
-more: FEATURE_MAP_SHAPE.
+Of Matterport's options these are left out (LEFT_OUT holds the reasons): COMPUTE_BACKBONE_SHAPE. Of our own there are
+more: FEATURE_MAP_SHAPE, and for slimmer networks RESNET_BLOCKS, RESNET_FILTERS, RPN_CHANNELS, MASK_CHANNELS and several
+scales a level in RPN_ANCHOR_SCALES.
 """
 
 import difflib
@@ -31,23 +32,18 @@ class Config:
 
     # Backbone and pyramid
     BACKBONE = "resnet101"
-    BACKBONE_STRIDES = (
-        4,
-        8,
-        16,
-        32,
-        64,
-    )  # of P2..P6 in pixels of the image, whatever the network sees
-    FEATURE_MAP_SHAPE = (
-        None  # (H, W, C) of a map that takes the place of the ResNet's first stage; None: stage 1 sees the image
-    )
+    RESNET_BLOCKS = None  # blocks of stages 2..5; None: those of BACKBONE
+    RESNET_FILTERS = (64, 128, 256, 512)  # of stages 2..5; a stage has four times as many channels
+    BACKBONE_STRIDES = (4, 8, 16, 32, 64)  # of P2..P6 in pixels of the image, whatever the network sees
+    FEATURE_MAP_SHAPE = None  # (H, W, C) of a map in place of the ResNet's first stage; None: stage 1 sees the image
     FPN_CLASSIF_FC_LAYERS_SIZE = 1024
     TOP_DOWN_PYRAMID_SIZE = 256
     NUM_CLASSES = 1  # background included
     TRAIN_BN = False  # False: stored statistics, always; None: batch statistics while training; True is refused
 
     # Region proposals
-    RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)  # side of the square anchor of each level [px]
+    RPN_CHANNELS = 512
+    RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)  # side of the square anchor of each level [px]; or several a level
     RPN_ANCHOR_RATIOS = (0.5, 1, 2)  # width / height
     RPN_ANCHOR_STRIDE = 1  # every n-th cell of a feature map has anchors
     RPN_NMS_THRESHOLD = 0.7
@@ -78,6 +74,7 @@ class Config:
     POOL_SIZE = 7
     MASK_POOL_SIZE = 14
     MASK_SHAPE = (28, 28)
+    MASK_CHANNELS = 256
 
     # Detections
     DETECTION_MAX_INSTANCES = 100
@@ -147,6 +144,11 @@ class Config:
         return [(math.ceil(height / s), math.ceil(width / s)) for s in self.BACKBONE_STRIDES]
 
     @property
+    def anchors_per_cell(self):
+        """Scales x ratios, the same at each level."""
+        return len(_sizes(self.RPN_ANCHOR_SCALES[0])) * len(self.RPN_ANCHOR_RATIOS)
+
+    @property
     def max_positive_rois(self):
         """Positive RoIs that an image may have in training; only these see the mask head."""
         return int(self.TRAIN_ROIS_PER_IMAGE * self.ROI_POSITIVE_RATIO)
@@ -172,6 +174,11 @@ class Config:
                              ("BBOX_STD_DEV", 4), ("MASK_SHAPE", 2), ("MINI_MASK_SHAPE", 2)):  # fmt: skip
             if len(getattr(self, name)) != length:
                 raise ValueError(f"{name}: expected {length} values, got {getattr(self, name)}")
+        if len({len(_sizes(scales)) for scales in self.RPN_ANCHOR_SCALES}) > 1:
+            raise ValueError(f"RPN_ANCHOR_SCALES: expected equally many a level, got {self.RPN_ANCHOR_SCALES}")
+        for name in ("RESNET_BLOCKS", "RESNET_FILTERS"):
+            if getattr(self, name) is not None and len(getattr(self, name)) != 4:
+                raise ValueError(f"{name}: expected 4 values, of stages 2 to 5, got {getattr(self, name)}")
         if tuple(self.MASK_SHAPE) != (2 * self.MASK_POOL_SIZE,) * 2:
             raise ValueError(
                 f"MASK_SHAPE: expected twice MASK_POOL_SIZE, {2 * self.MASK_POOL_SIZE}, got {self.MASK_SHAPE}"
@@ -194,6 +201,10 @@ class Config:
                 f"BACKBONE_STRIDES {tuple(self.BACKBONE_STRIDES)} on an image of {self.IMAGE_SHAPE[:2]} give maps of "
                 f"{self.feature_shapes}, but the network's maps are {found}"
             )
+
+
+def _sizes(scales):
+    return scales if isinstance(scales, tuple | list) else (scales,)
 
 
 def _one_of(name, value, allowed):

@@ -23,14 +23,14 @@ def class_head(pool_size, channels, n_classes, fc_size, train_bn=False):
     return keras.Model(rows, [logits, deltas], name="class_head")
 
 
-def mask_head(pool_size, channels, n_classes, train_bn=False):
+def mask_head(pool_size, channels, n_classes, train_bn=False, hidden=256):
     """Rows (N, pool, pool, channels) -> masks (N, 2 pool, 2 pool, classes), 0..1."""
     x = rows = keras.Input((pool_size, pool_size, channels), name="mask_head_input")
     for i in (1, 2, 3, 4):
-        x = layers.Conv2D(256, 3, padding="same", name=f"mrcnn_mask_conv{i}")(x)
+        x = layers.Conv2D(hidden, 3, padding="same", name=f"mrcnn_mask_conv{i}")(x)
         x = FrozenBatchNormalization(train_bn, name=f"mrcnn_mask_bn{i}")(x)
         x = layers.ReLU(name=f"mrcnn_mask_relu{i}")(x)
-    x = layers.Conv2DTranspose(256, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")(x)
+    x = layers.Conv2DTranspose(hidden, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")(x)
     x = layers.Conv2D(n_classes, 1, activation="sigmoid", name="mrcnn_mask")(x)
     return keras.Model(rows, x, name="mask_head")
 

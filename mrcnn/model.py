@@ -60,11 +60,18 @@ class MaskRCNN(keras.Model):
         self.stem = stem
         channels, n_classes, bn = config.TOP_DOWN_PYRAMID_SIZE, config.NUM_CLASSES, config.TRAIN_BN
         image = keras.Input(config.input_shape, name="input_image")
-        c_maps = resnet(image, config.BACKBONE, with_stem=config.FEATURE_MAP_SHAPE is None, train_bn=bn)
+        c_maps = resnet(
+            image,
+            config.BACKBONE,
+            with_stem=config.FEATURE_MAP_SHAPE is None,
+            train_bn=bn,
+            blocks=config.RESNET_BLOCKS,
+            filters=config.RESNET_FILTERS,
+        )
         self.features = keras.Model(image, c_maps + fpn(c_maps, channels), name="features")
-        self.rpn_model = rpn_model(channels, len(config.RPN_ANCHOR_RATIOS), config.RPN_ANCHOR_STRIDE)
+        self.rpn_model = rpn_model(channels, config.anchors_per_cell, config.RPN_ANCHOR_STRIDE, config.RPN_CHANNELS)
         self.class_head = class_head(config.POOL_SIZE, channels, n_classes, config.FPN_CLASSIF_FC_LAYERS_SIZE, bn)
-        self.mask_head = mask_head(config.MASK_POOL_SIZE, channels, n_classes, bn)
+        self.mask_head = mask_head(config.MASK_POOL_SIZE, channels, n_classes, bn, config.MASK_CHANNELS)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.loss_trackers = {loss: keras.metrics.Mean(name=loss) for loss in LOSS_NAMES}
         self._anchors = normalized_anchors(config)  # NumPy: a constant, not a weight

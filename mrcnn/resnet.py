@@ -58,15 +58,18 @@ def stem(x, train_bn=False):
     return layers.MaxPooling2D(3, strides=2, padding="same", name="pool1")(x)
 
 
-def resnet(x, architecture, *, with_stem=True, train_bn=False):
-    """[C2, C3, C4, C5]. Without the stem x is a map of any channels, and C2 has its height and width."""
+def resnet(x, architecture, *, with_stem=True, train_bn=False, blocks=None, filters=FILTERS):
+    """[C2, C3, C4, C5]. Without the stem x is a map of any channels, and C2 has its height and width.
+
+    blocks, filters: of the four stages, where they shall not be the architecture's.
+    """
     if architecture not in BLOCKS:
         raise ValueError(f"unknown backbone {architecture!r}; expected one of {tuple(BLOCKS)}")
     x = stem(x, train_bn) if with_stem else x
     maps = []
-    for stage, (n_blocks, filters) in enumerate(zip(BLOCKS[architecture], FILTERS, strict=True), start=2):
+    for stage, (n_blocks, n_filters) in enumerate(zip(blocks or BLOCKS[architecture], filters, strict=True), start=2):
         for i in range(n_blocks):
             stride = 2 if i == 0 and stage > 2 else 1
-            x = _block(x, stage, chr(ord("a") + i), filters, stride, train_bn)
+            x = _block(x, stage, chr(ord("a") + i), n_filters, stride, train_bn)
         maps.append(x)
     return maps
