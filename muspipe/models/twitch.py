@@ -1,0 +1,100 @@
+"""Twitch-train network: the crop around a territory to the velocity of its motor unit, time step by time step.
+
+B crops of S x S px and T frames. Convolutions keep the time axis; what they see of a moment is flattened and goes
+through dense layers, a bidirectional GRU over all of the sequence, and dense layers again (Ali et al. 2020, III.C).
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from muspipe.models.frontend import conv_block
+
+
+def twitch_layers(preset: dict) -> keras.Model:
+    """The layers as a functional model: crops (B, S, S, T, 1) and, with the mask channel, masks (B, S, S) -> (B, T)."""
+    size, n_frames = preset["input_shape"][0], preset["input_shape"][2]
+    x = crops = keras.Input(tuple(preset["input_shape"]), name="crops")
+    inputs = {"crops": crops}
+    if preset["mask_channel"]:
+        inputs["masks"] = keras.Input((size, size), name="masks")
+        mask = layers.Reshape((size, size, 1, 1), name="mask_reshape")(inputs["masks"])
+        mask = layers.UpSampling3D((1, 1, n_frames), name="mask_over_time")(mask)
+        x = layers.Concatenate(name="crop_and_mask")([crops, mask])
+    for i, stage in enumerate(preset["convolutions"], start=1):
+        x = conv_block(x, f"twitch{i}", stage["maps"], stage["kernel"], stage["stride"])
+    x = layers.Permute((3, 1, 2, 4), name="time_first")(x)
+    x = layers.Reshape((n_frames, -1), name="flatten")(x)
+    for i, units in enumerate(preset["dense_before"], start=1):
+        x = layers.Dense(units, activation="relu", name=f"before{i}")(x)
+    gru = layers.GRU(preset["gru"], return_sequences=True, name="gru")
+    x = layers.Bidirectional(gru, name="both_ways")(x)
+    for i, units in enumerate(preset["dense_after"], start=1):
+        x = layers.Dense(units, activation="relu", name=f"after{i}")(x)
+    x = layers.Dense(1, dtype="float32", name="velocity")(x)
+    return keras.Model(inputs, layers.Reshape((n_frames,), dtype="float32", name="train")(x), name="twitch_layers")
+
+
+def amplitude_normalised_mse(trains, predictions, amplitudes):
+    """Mean squared error (); trains and predictions (B, T) are divided by the true amplitudes (B,), so that weak units
+    count as much as strong ones."""
+    return ops.mean(ops.square((predictions - trains) / amplitudes[:, None]))
+
+
+@keras.saving.register_keras_serializable(package="muspipe")
+class TwitchNetwork(keras.Model):
+    """Takes a dict of crops (B, S, S, T, 1), standardised, and masks (B, S, S) -> twitch trains float32 (B, T), in
+    standardised velocity. To train, the dict also holds trains (B, T) and amplitudes (B,)."""
+
+    loss_names = ()
+
+    def __init__(self, preset: dict, name: str = "twitch"):
+        super().__init__(name=name, autocast=False)
+        self.preset = preset
+        self.layers_model = twitch_layers(preset)
+        if keras.backend.backend() == "tensorflow":
+            self.jit_compile = False  # slower on CPUs
+        self.built = True
+
+    def call(self, inputs, training=False):
+        names = ("crops", "masks") if self.preset["mask_channel"] else ("crops",)
+        return self.layers_model({name: inputs[name] for name in names}, training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return amplitude_normalised_mse(x["trains"], y_pred, x["amplitudes"])
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return self.get_metrics_result()
+
+    def compile(self, optimizer, **kwargs):
+        kwargs.setdefault("jit_compile", False if keras.backend.backend() == "tensorflow" else "auto")
+        super().compile(optimizer=optimizer, **kwargs)
+        self.optimizer.build(self.trainable_variables)  # or TensorFlow traces the first step twice
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def batch_inputs(self, batch: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """What the network trains on, from a batch of `twitch_batches`. rng is not needed."""
+        names = ("crops", "trains", "amplitudes") + (("masks",) if self.preset["mask_channel"] else ())
+        return {name: np.asarray(batch[name], np.float32) for name in names}
+
+    def freeze(self, part: str | None) -> None:
+        """Nothing of this network is ever frozen."""
+        if part is not None:
+            raise ValueError(f"freeze: expected None, got {part!r}")
+
+    def load_initial_weights(self, path) -> None:
+        """Weights of another run of the same preset (muspipe.models.weights)."""
+        from muspipe.models.weights import load_into
+
+        load_into(self, path)
+
+    def get_config(self):
+        return {"preset": self.preset, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

@@ -1,0 +1,117 @@
+"""Weight files of our networks: HDF5, one dataset a weight, with the preset that they belong to. No pickle.
+
+float16 halves a file; the values come back as float32. The checksum is over names, shapes and values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+import muspipe
+from simulator.errors import InputError
+from simulator.files import atomic_path
+
+FORMAT = "muspipe weights 1"
+
+
+def arrays_of(model) -> dict[str, np.ndarray]:
+    """{path: float32 array} of all weights, moving statistics included; random states are not weights."""
+    from keras import ops
+
+    arrays = {}
+    for weight in model.weights:
+        if "seed_generator" in weight.path:
+            continue
+        name = weight.path.split("/", 1)[1] if weight.path.startswith(model.name + "/") else weight.path
+        if name in arrays:
+            raise ValueError(f"two weights of the network are called {name!r}")
+        arrays[name] = np.asarray(ops.convert_to_numpy(weight))
+    return arrays
+
+
+def save(model, path, meta: dict | None = None, dtype: str = "float32") -> str:
+    """Write the weights of a model made by `muspipe.models.build`; returns the checksum. meta: plain values to keep."""
+    with np.errstate(over="ignore"):  # told below
+        arrays = {name: array.astype(dtype) for name, array in arrays_of(model).items()}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError(f"{path}: weights are not finite in {dtype}; nothing was written")
+    checksum = _checksum(arrays)
+    with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["muspipe_version"] = muspipe.__version__
+        file.attrs["preset"] = json.dumps(model.preset)
+        file.attrs["meta"] = json.dumps(meta or {})
+        file.attrs["sha256"] = checksum
+        for name, array in arrays.items():
+            file.create_dataset(name.replace("/", "|"), data=array)
+    return checksum
+
+
+def read(path) -> tuple[dict, dict[str, np.ndarray], dict]:
+    """(preset, {name: float32 array}, meta) of a file. InputError if it is another kind of file, or damaged."""
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != FORMAT:
+                raise InputError(f"{path}: expected a file of format {FORMAT!r}, got {file.attrs.get('format')!r}")
+            preset, meta = json.loads(file.attrs["preset"]), json.loads(file.attrs["meta"])
+            arrays = {name.replace("|", "/"): file[name][()] for name in file}
+            expected = file.attrs["sha256"]
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: expected a weight file of muspipe, got something else or a part: {error}") from error
+    if _checksum(arrays) != expected:
+        raise InputError(f"{path}: its checksum does not match, the file is damaged; get it anew")
+    return preset, {name: array.astype(np.float32) for name, array in arrays.items()}, meta
+
+
+def load_into(model, path) -> dict:
+    """Fill a model from a file of the same preset; returns the meta values. InputError if anything does not fit; the
+    model is then as it was."""
+    _, arrays, meta = read(path)
+    own = arrays_of(model)
+    problems = [f"{name} is missing" for name in own if name not in arrays]
+    problems += [f"{name} is not of this network" for name in arrays if name not in own]
+    problems += [
+        f"{name}: expected {own[name].shape}, got {arrays[name].shape}"
+        for name in own
+        if name in arrays and own[name].shape != arrays[name].shape
+    ]
+    if problems:
+        raise InputError(
+            f"{path}: weights of another network than {model.preset['task']} {model.preset['name']}: {problems[0]}"
+            + (f", and {len(problems) - 1} more" if len(problems) > 1 else "")
+        )
+    variables = {name: weight for name, weight in zip(own, _weights(model), strict=True)}
+    for name, array in arrays.items():
+        variables[name].assign(array)
+    return meta
+
+
+def load_model(path, *, mode: str = "inference"):
+    """(model, meta) from a file alone: the network of the preset in it, with its weights."""
+    from muspipe.models.networks import build
+
+    preset, _, _ = read(path)
+    model = build(preset["task"], preset, mode=mode)
+    return model, load_into(model, path)
+
+
+def _weights(model):
+    return [weight for weight in model.weights if "seed_generator" not in weight.path]
+
+
+def _checksum(arrays):
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,195 @@
+"""The networks are the paper's, stage by stage; both train, come back from files, and run without their truth."""
+
+import keras
+import numpy as np
+import pytest
+
+from muspipe.models import PRESETS, build, get_preset, weights
+from muspipe.models.frontend import frontend
+from muspipe.models.twitch import amplitude_normalised_mse, twitch_layers
+from simulator.errors import InputError
+
+TASKS = ("seg", "twitch")
+
+
+def outputs(model, names):
+    return [tuple(model.get_layer(name).output.shape[1:]) for name in names]
+
+
+def test_front_end_of_the_paper():
+    preset = get_preset("seg", "paper")
+    model = frontend(preset["input_shape"], preset["frontend"])
+    assert outputs(model, ["frontend1_relu", "frontend2_pool", "frontend3_pool", "frontend4_pool"]) == [
+        (32, 32, 80, 8), (32, 32, 16, 16), (32, 32, 4, 32), (32, 32, 1, 64)
+    ]  # fmt: skip
+    assert model.output.shape == (None, 32, 32, 64)
+    kernels = [tuple(w.shape) for w in model.weights if w.path.endswith("conv/kernel")]
+    assert kernels == [(7, 7, 7, 1, 8), (3, 3, 7, 8, 16), (3, 3, 5, 16, 32), (3, 3, 5, 32, 64)]
+
+
+def test_twitch_network_of_the_paper():
+    model = twitch_layers(get_preset("twitch", "paper"))
+    names = [
+        "twitch1_relu",
+        "twitch5_relu",
+        "flatten",
+        "before1",
+        "before3",
+        "both_ways",
+        "after1",
+        "after2",
+        "velocity",
+    ]
+    assert outputs(model, names) == [
+        (8, 8, 400, 16), (8, 8, 400, 16), (400, 1024), (400, 1024), (400, 256), (400, 1024), (400, 1024), (400, 512),
+        (400, 1),
+    ]  # fmt: skip
+    assert model.count_params() == 5_790_721 and model.output.shape == (None, 400)
+
+
+def test_segmentation_of_the_paper_is_matterports_but_for_strides_and_classes():
+    from mrcnn import Config
+
+    own = get_preset("seg", "paper")["mask_rcnn"]
+    changed = {"NAME", "IMAGE_SHAPE", "FEATURE_MAP_SHAPE", "BACKBONE_STRIDES", "RPN_ANCHOR_SCALES", "NUM_CLASSES",
+               "IMAGES_PER_GPU", "TRAIN_BN", "BACKBONE"}  # fmt: skip
+    assert set(own) == changed
+    config = Config(**own)
+    assert config.BACKBONE == "resnet101" and config.feature_shapes == [(32, 32), (16, 16), (8, 8), (4, 4), (2, 2)]
+
+
+def test_compact_is_small():
+    assert build("seg", get_preset("seg", "compact")).count_params() <= 6_000_000
+    assert build("twitch", get_preset("twitch", "compact")).count_params() <= 1_000_000
+
+
+def test_front_end_must_leave_one_time():
+    with pytest.raises(InputError, match="400 frames to 1, they leave 80"):
+        frontend((64, 64, 400, 1), PRESETS["seg"]["paper"]["frontend"][:1])
+
+
+def test_unknown_presets():
+    with pytest.raises(InputError, match="expected one of paper, compact"):
+        get_preset("seg", "huge")
+    with pytest.raises(InputError, match="expected one of seg, twitch"):
+        get_preset("firing", "paper")
+    with pytest.raises(InputError, match="of task 'seg', got one of 'twitch'"):
+        build("seg", get_preset("twitch", "paper"))
+
+
+def test_presets_are_copies_of_plain_values():
+    import json
+
+    get_preset("seg", "paper")["mask_rcnn"]["NUM_CLASSES"] = 7
+    assert PRESETS["seg"]["paper"]["mask_rcnn"]["NUM_CLASSES"] == 2
+    assert json.loads(json.dumps(PRESETS)) == PRESETS
+
+
+def test_amplitude_normalised_loss_on_paper():
+    trains, predictions = np.array([[2.0, 0.0], [0.0, 10.0]], "float32"), np.array([[1.0, 0.0], [5.0, 10.0]], "float32")
+    loss = amplitude_normalised_mse(trains, predictions, np.array([2.0, 10.0], "float32"))
+    assert float(loss) == pytest.approx((0.25 + 0.25) / 4)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_trains_and_the_loss_falls(task, small_presets, batches, rng):
+    model = build(task, small_presets[task], seed=1)
+    inputs = model.batch_inputs(batches[task], rng)
+    model.compile(optimizer=keras.optimizers.Adam(1e-2))
+    losses = []
+    for _ in range(6):
+        logs = model.train_on_batch(inputs, return_dict=True)
+        losses.append(float(logs["loss"]))
+        model.reset_metrics()
+    assert np.isfinite(losses).all() and losses[-1] < 0.95 * losses[0]
+    assert set(logs) == {"loss", *model.loss_names}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_weights_come_back(task, small_presets, batches, rng, tmp_path):
+    model = build(task, small_presets[task], seed=1, mode="inference")
+    weights.save(model, tmp_path / "w.h5", {"steps": 3})
+    again, meta = weights.load_model(tmp_path / "w.h5")
+    assert meta == {"steps": 3} and again.preset == model.preset
+    for name, array in weights.arrays_of(model).items():
+        np.testing.assert_array_equal(array, weights.arrays_of(again)[name])
+    half = tmp_path / "half.h5"
+    weights.save(model, half, dtype="float16")
+    _, arrays, _ = weights.read(half)
+    assert all(a.dtype == np.float32 for a in arrays.values())
+    assert half.stat().st_size < (tmp_path / "w.h5").stat().st_size
+
+
+def test_wrong_weight_files(small_presets, tmp_path):
+    path = tmp_path / "w.h5"
+    twitch = build("twitch", small_presets["twitch"], seed=1)
+    weights.save(twitch, path)
+    before = next(iter(weights.arrays_of(twitch).values()))
+    wider = build("twitch", {**small_presets["twitch"], "dense_after": [5]}, seed=2)
+    with pytest.raises(InputError, match="another network than twitch compact: after1/kernel: expected"):
+        weights.load_into(wider, path)
+    other = build("seg", small_presets["seg"])
+    with pytest.raises(InputError, match="frontend1_conv/kernel is missing, and"):
+        weights.load_into(other, path)
+    data = bytearray(path.read_bytes())
+    at = bytes(data).rfind(before.tobytes()[:16])
+    data[at] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(InputError, match="checksum"):
+        weights.load_into(twitch, path)
+    path.write_bytes(bytes(data[:500]))
+    with pytest.raises(InputError, match="expected a weight file of muspipe"):
+        weights.read(path)
+    with pytest.raises(FileNotFoundError):
+        weights.read(tmp_path / "none.h5")
+    twitch.weights[0].assign(np.full(twitch.weights[0].shape, 1e9))
+    with pytest.raises(ValueError, match="not finite in float16"):
+        weights.save(twitch, tmp_path / "inf.h5", dtype="float16")
+    assert not (tmp_path / "inf.h5").exists()
+
+
+def test_ground_truth_of_a_batch(small_presets, batches, rng):
+    model = build("seg", small_presets["seg"])
+    batch = batches["seg"]
+    inputs = model.batch_inputs(batch, rng)
+    n = np.count_nonzero(batch["class_ids"], axis=1)
+    for i in range(2):
+        np.testing.assert_array_equal(inputs["input_gt_boxes"][i, : n[i]], batch["boxes"][i, : n[i]])
+        assert not inputs["input_gt_boxes"][i, n[i] :].any()
+        assert inputs["input_gt_masks"][i, ..., : n[i]].any((0, 1)).all()
+    assert inputs["input_image"].shape == (2, 64, 64, 400, 1)
+    assert (inputs["input_rpn_match"] == 1).any((1, 2)).all()
+
+
+def test_resnet_frozen_then_all(small_presets):
+    model = build("seg", small_presets["seg"])
+    everything = len(model.trainable_variables)
+    model.freeze("resnet")
+    names = {v.path.split("/")[0] for v in model.trainable_variables}
+    assert not any(name.startswith(("res", "bn")) for name in names)
+    assert {"frontend1_conv", "fpn_p2", "rpn_conv_shared", "mrcnn_mask"} <= names
+    model.freeze(None)
+    assert len(model.trainable_variables) == everything
+
+
+def test_other_classes_weights_fill_all_but_front_end_and_classifiers(small_presets, tmp_path):
+    from mrcnn import Config, MaskRCNN
+    from mrcnn.weights import named_variables, save_weights
+
+    options = {**small_presets["seg"]["mask_rcnn"], "NUM_CLASSES": 5}
+    whole = MaskRCNN(Config(**options), mode="training")
+    for key, variable in named_variables(whole).items():
+        variable.assign(np.full(variable.shape, len(key)))
+    save_weights(whole, tmp_path / "coco.h5")
+    model = build("seg", small_presets["seg"])
+    report = model.load_initial_weights(tmp_path / "coco.h5")
+    own = named_variables(model)
+    filled = {key for key, variable in own.items() if np.all(keras.ops.convert_to_numpy(variable) == len(key))}
+    assert filled == set(report.matched) and "res2a_branch2a/kernel" in filled
+    left = {key.split("/")[0] for key in set(own) - filled}
+    assert left == {f"frontend{i}_{kind}" for i in (1, 2, 3, 4) for kind in ("conv", "bn")} | {
+        "mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask"
+    }  # fmt: skip
+    with pytest.raises(InputError, match="expected an HDF5 file"):
+        (tmp_path / "text.h5").write_text("no")
+        model.load_initial_weights(tmp_path / "text.h5")
