@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from dataclasses import dataclass
 
@@ -29,11 +30,20 @@ class Units:
 
 
 METHODS = {
+    "deep": "muspipe.identification.deep:Deep",
     "ica": "muspipe.baselines.ica:TunedICA",
     "stica": "muspipe.baselines.stica:SpatioTemporalICA",
+    "twitch-true": "muspipe.identification.deep:TrueTerritories",
 }
 """name -> module:class. The class is a dataclass of settings with `find(velocity, *, frame_rate_hz, pixel_mm) ->
-Units`."""
+Units`. With an attribute `needs_truth`, find also takes the true `territories`, and the method is for evaluation only.
+With a method `weights()`, that gives {setting: checksum} of the weight files it reads."""
+
+
+def settings_of(finder) -> dict:
+    """All settings of a method, as plain values, and the checksums of its weights: what its results depend on."""
+    checksums = finder.weights() if hasattr(finder, "weights") else {}
+    return dataclasses.asdict(finder) | {f"{name}_sha256": checksum for name, checksum in checksums.items()}
 
 
 def get_method(name: str, **settings):

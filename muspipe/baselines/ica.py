@@ -15,11 +15,12 @@ import numpy as np
 
 from muspipe.baselines.linking import lagged_similarity, link_patches, main_source, mend_nested, merge_copies
 from muspipe.baselines.motion import smooth_motion
-from muspipe.baselines.refit import alternate, fit_signals
+from muspipe.baselines.refit import alternate
 from muspipe.baselines.shapes import flat, solidity, threshold_shape
 from muspipe.baselines.sparse import SparseSettings, sparse_maps
 from muspipe.baselines.subspace import signal_subspace
 from muspipe.firings import find_firings
+from muspipe.leastsquares import fit_signals
 from muspipe.methods import Units
 
 
@@ -105,9 +106,7 @@ class TunedICA:
             signals, shapes = alternate(x, signals[kept], merged, delayed, self.territory_level, 1)
         _, mended, _ = self._mend(x, flat(shapes).T, shapes, area_px)
         if not np.array_equal(mended, shapes):
-            signals, shapes = alternate(
-                x, fit_signals(flat(mended), x), mended, delayed, self.territory_level, 1
-            )
+            signals, shapes = alternate(x, fit_signals(flat(mended), x), mended, delayed, self.territory_level, 1)
         return signals, shapes
 
     def _result(self, subspace, signals, shapes, area_px, frame_rate_hz):

@@ -8,18 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from muspipe.baselines.shapes import dilate, flat, plateau, threshold_shape
-
-
-def fit_signals(maps: np.ndarray, velocity: np.ndarray, ridge: float = 1e-4) -> np.ndarray:
-    """Signals float32 (n, T) that best explain the velocity (P, T) as the sum of maps (n, P) x signals.
-
-    The ridge, relative to unit-norm maps, keeps maps that are nearly alike from fitting noise against each other.
-    """
-    norms = np.sqrt(np.einsum("ij,ij->i", maps, maps, dtype=np.float64))[:, None] + 1e-12
-    maps = (maps / norms).astype(np.float32)
-    gram = (maps @ maps.T).astype(np.float64)
-    gram[np.diag_indices_from(gram)] += ridge
-    return (np.linalg.solve(gram, (maps @ velocity).astype(np.float64)) / norms).astype(np.float32)
+from muspipe.leastsquares import fit_signals
 
 
 def fit_maps(signals: np.ndarray, velocity: np.ndarray, ridge: float = 1e-3) -> np.ndarray:

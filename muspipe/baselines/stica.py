@@ -79,9 +79,7 @@ class SpatioTemporalICA:
         maps, trains = space @ w, (time @ inverse) * np.exp(log_scale)
         value_space, slope_space = self._log_density(maps)
         value_time, slope_time = self._log_density(trains)
-        likelihood = self.alpha * (log_det + value_space) + (1 - self.alpha) * (
-            log_scale.sum() - log_det + value_time
-        )
+        likelihood = self.alpha * (log_det + value_space) + (1 - self.alpha) * (log_scale.sum() - log_det + value_time)
         by_inverse = time.T @ (slope_time * np.exp(log_scale)) / len(time)
         by_w = self.alpha * (inverse + space.T @ slope_space / len(space)) + (1 - self.alpha) * (
             -inverse - inverse @ by_inverse.T @ inverse

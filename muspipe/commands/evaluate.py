@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 
+from muspipe.commands.settings import add_settings, parse_settings
+
 OUTPUTS = ("metrics.json", "table.md", "metrics.png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("data", metavar="DATA", help="folder made by `muspipe simulate`")
-    parser.add_argument("--method", default="ica", help="ica (default) or stica")
+    parser.add_argument("--method", default="ica", help="ica (default), stica, deep or twitch-true")
+    add_settings(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for metrics.json, table.md, metrics.png")
     parser.add_argument("--split", default="test", help="train, val or test (default)")
     parser.add_argument(
@@ -51,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         with output_files(out, OUTPUTS, args.overwrite) as folder:
             metrics = evaluate(
                 args.data, args.method, out, split=args.split, snrs_db=args.snr, limit=args.limit,
-                workers=args.workers, progress=progress,
+                workers=args.workers, settings=parse_settings(args.settings), progress=progress,
             )  # fmt: skip
             table = markdown_table(metrics)
             (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")

@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from muspipe.commands.settings import add_settings, parse_settings
+
 OUTPUTS = {
     "result.h5": "territories, twitch trains, firings, scores, settings",
     "firings.csv": "firing times, one row a firing",
@@ -23,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recording", metavar="RECORDING", help="velocity images: .h5, .npy, .npz or .mat")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--method", default="ica", help="method of identification (default: %(default)s)")
+    add_settings(parser)
     parser.add_argument("--frame-rate", type=float, metavar="HZ", help="frame rate; overrides the file's")
     parser.add_argument("--pixel-mm", type=float, metavar="MM", help="side of a pixel; overrides the file's")
     parser.add_argument("--variable", metavar="NAME", help="name of the velocity array in the file (default: velocity)")
@@ -71,7 +74,7 @@ def _identify_into(folder, args):
         )
         truth = _load_truth(args.truth, recording) if args.truth else None
         step("identifying")
-        result = identify(recording, method=args.method)
+        result = identify(recording, method=args.method, **parse_settings(args.settings))
         metrics = _compare(result, truth) if truth else None
         step("drawing")
         from muspipe.figures.identification import draw_identification

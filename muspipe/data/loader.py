@@ -37,7 +37,8 @@ def twitch_batches(source, options: BatchOptions, epoch: int = 0) -> Iterator[di
 
     crops float32 (B, S, S, T, 1), cut from the standardised sequence, 0 outside the image; masks bool (B, S, S), the
     unit's territory; trains float32 (B, T), its twitch train in standardised velocity; amplitudes float32 (B,), the
-    train's largest magnitude; scales float32 (B,), the velocity that is 1 when standardised.
+    train's largest magnitude; scales float32 (B,), the velocity that is 1 when standardised. With options.refit also
+    signals float32 (B, T), least squares' idea of the trains.
     """
     maker = RecordMaker(source, options)
     order = crop_order(source.n_units, options.seed, epoch, options.shuffle, options.shuffle_block)
@@ -50,6 +51,7 @@ def twitch_batches(source, options: BatchOptions, epoch: int = 0) -> Iterator[di
             out -= record["sequence_mean"]
             out *= (record["inside"] / record["sequence_sd"])[..., None]
         names = {"masks": "mask", "trains": "train", "amplitudes": "amplitude", "scales": "sequence_sd"}
+        names |= {"signals": "signal"} if options.refit else {}
         yield {"crops": crops} | {k: np.stack([r[name] for r in records]) for k, name in names.items()}
 
 

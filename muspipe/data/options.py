@@ -26,6 +26,10 @@ class BatchOptions:
     """Rows of the detection truth: the largest number of motor units a sequence may have (paper: 30)."""
     crop_px: int = 16
     """Side of a twitch crop (paper: 16 px, 10 mm)."""
+    refit: bool = False
+    """Add to a twitch example the least-squares signal of its unit, with all units' territories as they are given."""
+    territory_error: float = 0.0
+    """How wrong the given territories of a twitch example are: 0 true, 1 as of a detector; see given.py."""
     shuffle_block: int = 64
     """Twitch crops are shuffled within random groups of this many sequences, so that a sequence is read once."""
     noise_bank_values: int = 1 << 24
@@ -34,6 +38,7 @@ class BatchOptions:
     def __post_init__(self):
         for name in ("batch_size", "max_units", "crop_px", "shuffle_block", "noise_bank_values"):
             self._require(isinstance(getattr(self, name), int) and getattr(self, name) >= 1, name, "an integer from 1")
+        self._require(self.territory_error >= 0, "territory_error", "a number from 0")
         self._require(isinstance(self.seed, int) and self.seed >= 0, "seed", "an integer from 0")
         if isinstance(self.snr_db, tuple):
             finite = len(self.snr_db) == 2 and all(map(math.isfinite, self.snr_db))

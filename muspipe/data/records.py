@@ -15,11 +15,13 @@ import numpy as np
 
 from muspipe.data.augment import N_FLIPS, flip
 from muspipe.data.crops import crop, crop_corner
+from muspipe.data.given import given_territories
 from muspipe.data.noise import NoiseBank, draw_snr_db, noise_sd, shared_bank
 from muspipe.data.options import BatchOptions
 from muspipe.data.order import example_stream
 from muspipe.data.standardise import clean_moments
 from muspipe.data.truth import detection_truth
+from muspipe.leastsquares import signal_weights
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,8 @@ class RecordMaker:
     def _parts(self, sequence_index):
         return parts_of(self.source[sequence_index])
 
-    def _draw(self, epoch, index, n_values, power):
+    def _draw(self, rng, n_values, power):
         """(flip code, noise offset, noise SD); all are always drawn, so that no option changes another's draws."""
-        rng = example_stream(self.options.seed, epoch, index)
         code = int(rng.integers(N_FLIPS))
         snr_db = draw_snr_db(rng, self.options.snr_db)
         offset = self.bank.draw_offset(rng, n_values) if self.bank else 0
@@ -71,7 +72,8 @@ class RecordMaker:
         (boxes, masks, class_ids; see truth.detection_truth)."""
         parts = self._parts(index)
         n_values = parts.maps[0].size * parts.signals.shape[1]
-        code, offset, sd = self._draw(epoch, index, n_values, parts.power)
+        rng = example_stream(self.options.seed, epoch, index)
+        code, offset, sd = self._draw(rng, n_values, parts.power)
         return {
             "maps": np.ascontiguousarray(flip(parts.maps, code)),
             "signals": parts.signals,
@@ -86,19 +88,21 @@ class RecordMaker:
         maps (C', S, S) and signals (C', T) of the components in the crop, noise_offset, noise_sd; sequence_mean and
         sequence_sd, noise included, that standardise it; inside, float32 (S, S), 0 where the crop leaves the image;
         mask, bool (S, S), of the territory; train, float32 (T,), in standardised velocity (divided by sequence_sd);
-        amplitude, the largest magnitude of train.
+        amplitude, the largest magnitude of train; with options.refit the signal, float32 (T,), standardised too.
         """
         parts = self._recent_parts(sequence_index)
         size = self.options.crop_px
         n_frames = parts.signals.shape[1]
-        code, offset, sd = self._draw(epoch, index, size * size * n_frames, parts.power)
-        mask = flip(parts.masks[unit], code)
+        rng = example_stream(self.options.seed, epoch, index)
+        code, offset, sd = self._draw(rng, size * size * n_frames, parts.power)
+        masks, given = given_territories(parts.masks, unit, rng, self.options.territory_error)
+        mask = flip(masks[given], code)
         corner = crop_corner(mask, size)
         maps = crop(flip(parts.maps, code), corner, size)
         present = maps.any(axis=(1, 2))
         sequence_sd = np.float32(np.sqrt(parts.power - parts.mean**2 + float(sd) ** 2))
         train = parts.trains[unit] / sequence_sd
-        return {
+        record = {
             "maps": maps[present],
             "signals": parts.signals[present],
             "noise_offset": np.int64(offset),
@@ -110,3 +114,33 @@ class RecordMaker:
             "train": train,
             "amplitude": np.abs(train).max(),
         }
+        if self.options.refit:
+            weights = flip(signal_weights(_flat(masks), given).reshape(mask.shape), code)
+            record["signal"] = self._signal(rng, parts, code, weights, corner, offset, sd) / sequence_sd
+        return record
+
+    def _signal(self, rng, parts, code, weights, corner, offset, sd):
+        """Least-squares signal (T,), weights (H, W) times the velocity from which its sequence's mean is taken off.
+
+        In the crop the noise is the crop's own; outside of it, another cut of the bank.
+        """
+        signal = _flat(flip(parts.maps, code)) @ weights.reshape(-1) @ parts.signals - parts.mean * weights.sum()
+        if sd == 0 or self.bank is None:
+            return signal.astype(np.float32)
+        size, n_frames = self.options.crop_px, parts.signals.shape[1]
+        inside = crop(weights, corner, size).reshape(-1)
+        bank = self.bank.values
+        own = bank[offset : offset + inside.size * n_frames].reshape(-1, n_frames)
+        outside = weights.copy()
+        (top, left), (height, width) = corner, weights.shape
+        outside[max(top, 0) : max(min(top + size, height), 0), max(left, 0) : max(min(left + size, width), 0)] = 0
+        rows = np.flatnonzero(outside)  # scattered pixels: which noise each gets does not matter
+        start = self.bank.draw_offset(rng, max(len(rows) * n_frames, 1))
+        other = bank[start : start + len(rows) * n_frames].reshape(-1, n_frames)
+        # einsum: a threaded BLAS and the threads of tf.data would wait for each other
+        noise = np.einsum("p,pt->t", inside, own) + np.einsum("p,pt->t", outside.reshape(-1)[rows], other)
+        return (signal + sd * noise).astype(np.float32)
+
+
+def _flat(masks):
+    return masks.reshape(len(masks), -1).astype(np.float32)

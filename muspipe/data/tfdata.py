@@ -59,6 +59,8 @@ def twitch_dataset(source, options: BatchOptions, first_epoch: int = 0, n_epochs
         "train": tf.TensorSpec((n_frames,), tf.float32),
         "amplitude": tf.TensorSpec((), tf.float32),
     }
+    if options.refit:
+        specs["signal"] = tf.TensorSpec((n_frames,), tf.float32)
 
     def order(epoch):
         return crop_order(n_units, options.seed, int(epoch), options.shuffle, options.shuffle_block)
@@ -73,7 +75,7 @@ def twitch_dataset(source, options: BatchOptions, first_epoch: int = 0, n_epochs
             "trains": record["train"],
             "amplitudes": record["amplitude"],
             "scales": record["sequence_sd"],
-        }
+        } | ({"signals": record["signal"]} if options.refit else {})
 
     return _epochs(order, 3, example, options, int(n_units.sum()), first_epoch, n_epochs)
 

@@ -5,7 +5,6 @@ Results of single sequences go to a journal as they come, one JSON line each; a 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import os
@@ -18,7 +17,7 @@ import numpy as np
 
 import muspipe
 from muspipe.evaluation.compare import METRICS, compare
-from muspipe.methods import get_method
+from muspipe.methods import get_method, settings_of
 from simulator.errors import InputError
 from simulator.processes import worker_pool
 from simulator.shards import open_dataset
@@ -44,7 +43,7 @@ def evaluate(
     finder = get_method(method, **(settings or {}))
     identity = {
         "method": method,
-        "settings": dataclasses.asdict(finder),
+        "settings": settings_of(finder),
         "data": {
             "scenario": dataset.config.name,
             "config": dataset.config.to_dict(),
@@ -141,8 +140,9 @@ def _rows(data, split, method, settings, tasks):
         sequence = dataset[index]
         velocity = sequence.render(snr_db)
         rate_hz, pixel_mm = sequence.config.frame_rate_hz, sequence.config.pixel_mm
+        truth = {"territories": sequence.territories} if getattr(finder, "needs_truth", False) else {}
         start = time.perf_counter()
-        units = finder.find(velocity, frame_rate_hz=rate_hz, pixel_mm=pixel_mm)
+        units = finder.find(velocity, frame_rate_hz=rate_hz, pixel_mm=pixel_mm, **truth)
         seconds = time.perf_counter() - start
         metrics = compare(
             units.territories, units.twitch_trains, sequence.territories, sequence.twitch_trains, rate_hz,

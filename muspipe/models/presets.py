@@ -1,6 +1,7 @@
 """The networks' numbers, as data: PRESETS[task][name]. A preset is plain values, kept whole in every weight file.
 
 `paper`: Ali et al. 2020 (III.B, III.C) as printed. `compact`: the same design, slimmed for ordinary laptops.
+`refit`: the compact twitch network, given the least-squares signal to correct.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ PRESETS = {
             "name": "paper",
             "input_shape": [16, 16, 400, 1],
             "mask_channel": False,
+            "refit": False,
             "convolutions": [
                 {"maps": 16, "kernel": [5, 5, 15], "stride": [2, 2, 1]},
                 *({"maps": 16, "kernel": [3, 3, 15], "stride": [1, 1, 1]} for _ in range(4)),
@@ -115,6 +117,7 @@ PRESETS = {
             "input_shape": [16, 16, 400, 1],
             # Which of several overlapping units is meant cannot be seen from the crop alone.
             "mask_channel": True,
+            "refit": False,
             "convolutions": [
                 {"maps": 8, "kernel": [5, 5, 9], "stride": [2, 2, 1]},
                 {"maps": 12, "kernel": [3, 3, 9], "stride": [2, 2, 1]},
@@ -126,6 +129,14 @@ PRESETS = {
             "data": {"crop_px": 16},
         },
     },
+}
+
+PRESETS["twitch"]["refit"] = {
+    **PRESETS["twitch"]["compact"],
+    "name": "refit",
+    # The network corrects what least squares makes of all units' territories: their errors, delays and the noise.
+    "refit": True,
+    "data": {"crop_px": 16, "refit": True, "territory_error": 1.0},
 }
 
 

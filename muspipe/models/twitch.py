@@ -14,7 +14,8 @@ from muspipe.models.frontend import conv_block
 
 
 def twitch_layers(preset: dict) -> keras.Model:
-    """The layers as a functional model: crops (B, S, S, T, 1) and, with the mask channel, masks (B, S, S) -> (B, T)."""
+    """The layers as a functional model: crops (B, S, S, T, 1) and, with the mask channel, masks (B, S, S), with
+    the refit, signals (B, T) -> twitch trains (B, T)."""
     size, n_frames = preset["input_shape"][0], preset["input_shape"][2]
     x = crops = keras.Input(tuple(preset["input_shape"]), name="crops")
     inputs = {"crops": crops}
@@ -27,14 +28,28 @@ def twitch_layers(preset: dict) -> keras.Model:
         x = conv_block(x, f"twitch{i}", stage["maps"], stage["kernel"], stage["stride"])
     x = layers.Permute((3, 1, 2, 4), name="time_first")(x)
     x = layers.Reshape((n_frames, -1), name="flatten")(x)
+    if preset["refit"]:
+        inputs["signals"] = keras.Input((n_frames,), name="signals")
+        signal = layers.Reshape((n_frames, 1), name="signal_reshape")(inputs["signals"])
+        x = layers.Concatenate(name="crop_and_signal")([x, signal])
     for i, units in enumerate(preset["dense_before"], start=1):
         x = layers.Dense(units, activation="relu", name=f"before{i}")(x)
     gru = layers.GRU(preset["gru"], return_sequences=True, name="gru")
     x = layers.Bidirectional(gru, name="both_ways")(x)
     for i, units in enumerate(preset["dense_after"], start=1):
         x = layers.Dense(units, activation="relu", name=f"after{i}")(x)
-    x = layers.Dense(1, dtype="float32", name="velocity")(x)
-    return keras.Model(inputs, layers.Reshape((n_frames,), dtype="float32", name="train")(x), name="twitch_layers")
+    # What is corrected begins uncorrected.
+    start = {"kernel_initializer": "zeros"} if preset["refit"] else {}
+    x = layers.Dense(1, dtype="float32", name="velocity", **start)(x)
+    x = layers.Reshape((n_frames,), dtype="float32", name="train")(x)
+    if preset["refit"]:
+        x = layers.Add(dtype="float32", name="corrected")([x, inputs["signals"]])
+    return keras.Model(inputs, x, name="twitch_layers")
+
+
+def input_names(preset: dict) -> tuple[str, ...]:
+    """What a network of this preset sees: crops, and maybe masks and signals."""
+    return ("crops",) + ("masks",) * preset["mask_channel"] + ("signals",) * preset["refit"]
 
 
 def amplitude_normalised_mse(trains, predictions, amplitudes):
@@ -45,8 +60,9 @@ def amplitude_normalised_mse(trains, predictions, amplitudes):
 
 @keras.saving.register_keras_serializable(package="muspipe")
 class TwitchNetwork(keras.Model):
-    """Takes a dict of crops (B, S, S, T, 1), standardised, and masks (B, S, S) -> twitch trains float32 (B, T), in
-    standardised velocity. To train, the dict also holds trains (B, T) and amplitudes (B,)."""
+    """Takes a dict of crops (B, S, S, T, 1), standardised, and what else the preset asks for: masks (B, S, S) of the
+    territories, and signals (B, T), least squares' idea of the trains -> twitch trains float32 (B, T), in standardised
+    velocity. To train, the dict also holds trains (B, T) and amplitudes (B,)."""
 
     loss_names = ()
 
@@ -59,8 +75,7 @@ class TwitchNetwork(keras.Model):
         self.built = True
 
     def call(self, inputs, training=False):
-        names = ("crops", "masks") if self.preset["mask_channel"] else ("crops",)
-        return self.layers_model({name: inputs[name] for name in names}, training=training)
+        return self.layers_model({name: inputs[name] for name in input_names(self.preset)}, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return amplitude_normalised_mse(x["trains"], y_pred, x["amplitudes"])
@@ -78,7 +93,7 @@ class TwitchNetwork(keras.Model):
 
     def batch_inputs(self, batch: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
         """What the network trains on, from a batch of `twitch_batches`. rng is not needed."""
-        names = ("crops", "trains", "amplitudes") + (("masks",) if self.preset["mask_channel"] else ())
+        names = (*input_names(self.preset), "trains", "amplitudes")
         return {name: np.asarray(batch[name], np.float32) for name in names}
 
     def freeze(self, part: str | None) -> None:

@@ -5,6 +5,7 @@ float16 halves a file; the values come back as float32. The checksum is over nam
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -54,22 +55,19 @@ def save(model, path, meta: dict | None = None, dtype: str = "float32") -> str:
 
 def read(path) -> tuple[dict, dict[str, np.ndarray], dict]:
     """(preset, {name: float32 array}, meta) of a file. InputError if it is another kind of file, or damaged."""
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise InputError(f"{path}: expected a file of format {FORMAT!r}, got {file.attrs.get('format')!r}")
-            preset, meta = json.loads(file.attrs["preset"]), json.loads(file.attrs["meta"])
-            arrays = {name.replace("|", "/"): file[name][()] for name in file}
-            expected = file.attrs["sha256"]
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: expected a weight file of muspipe, got something else or a part: {error}") from error
+    with _opened(path) as file:
+        preset, meta = json.loads(file.attrs["preset"]), json.loads(file.attrs["meta"])
+        arrays = {name.replace("|", "/"): file[name][()] for name in file}
+        expected = file.attrs["sha256"]
     if _checksum(arrays) != expected:
         raise InputError(f"{path}: its checksum does not match, the file is damaged; get it anew")
     return preset, {name: array.astype(np.float32) for name, array in arrays.items()}, meta
+
+
+def checksum_of(path) -> str:
+    """The checksum that a file gives of itself. InputError as of `read`, but the values are not looked at."""
+    with _opened(path) as file:
+        return file.attrs["sha256"]
 
 
 def load_into(model, path) -> dict:
@@ -102,6 +100,20 @@ def load_model(path, *, mode: str = "inference"):
     preset, _, _ = read(path)
     model = build(preset["task"], preset, mode=mode)
     return model, load_into(model, path)
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """The HDF5 file; InputError for one of another kind, or a part of one."""
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != FORMAT:
+                raise InputError(f"{path}: expected a file of format {FORMAT!r}, got {file.attrs.get('format')!r}")
+            yield file
+    except (FileNotFoundError, InputError):
+        raise
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: expected a weight file of muspipe, got something else or a part: {error}") from error
 
 
 def _weights(model):

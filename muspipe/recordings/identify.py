@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from muspipe.firings import find_firings
-from muspipe.methods import get_method
+from muspipe.methods import get_method, settings_of
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.result import Result
 from simulator.errors import InputError
@@ -24,6 +22,8 @@ def identify(recording: Recording, method: str = "ica", **settings) -> Result:
             "Recording(velocity, frame_rate_hz=..., pixel_mm=...)"
         )
     finder = get_method(method, **settings)
+    if getattr(finder, "needs_truth", False):
+        raise InputError(f"method {method!r} needs the true territories: it is for `muspipe evaluate` only")
     rate = recording.frame_rate_hz
     units = finder.find(recording.velocity, frame_rate_hz=rate, pixel_mm=recording.pixel_mm)
     return Result(
@@ -34,7 +34,7 @@ def identify(recording: Recording, method: str = "ica", **settings) -> Result:
         frame_rate_hz=rate,
         pixel_mm=recording.pixel_mm,
         method=method,
-        settings=dataclasses.asdict(finder),
+        settings=settings_of(finder),
         source={"name": recording.source_name, "sha256": recording.source_sha256},
         velocity_unit=recording.velocity_unit,
     )

@@ -154,18 +154,20 @@ class Result:
                 compression = {"compression": "gzip", "shuffle": True} if array.size else {}
                 dataset = file.create_dataset(name, data=array, **compression)
             dataset.attrs.update({"unit": unit, "axes": axes, "description": description})
-        file.attrs.update({
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "frame_rate_hz": self.frame_rate_hz,
-            "pixel_mm": self.pixel_mm,
-            "velocity_unit": self.velocity_unit,
-            "method": self.method,
-            "settings": json.dumps(self.settings, default=_plain),
-            "source_name": self.source.get("name", ""),
-            "source_sha256": self.source.get("sha256", ""),
-            "muspipe_version": self.version,
-        })
+        file.attrs.update(
+            {
+                "format": FORMAT,
+                "format_version": FORMAT_VERSION,
+                "frame_rate_hz": self.frame_rate_hz,
+                "pixel_mm": self.pixel_mm,
+                "velocity_unit": self.velocity_unit,
+                "method": self.method,
+                "settings": json.dumps(self.settings, default=_plain),
+                "source_name": self.source.get("name", ""),
+                "source_sha256": self.source.get("sha256", ""),
+                "muspipe_version": self.version,
+            }
+        )
 
     @classmethod
     def load(cls, path) -> Result:

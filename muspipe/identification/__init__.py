@@ -1,0 +1,1 @@
+"""The networks at work: territories of a sequence (segment), twitch trains of territories (signals)."""

@@ -1,0 +1,93 @@
+"""The paper's pipeline as a method: a segmentation network finds territories, then each gets its twitch train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from muspipe.identification import signals
+from muspipe.methods import Units
+from simulator.errors import InputError
+
+SIGNALS = ("mean", "least-squares", "network")
+
+
+def trains_of(kind: str, velocity: np.ndarray, territories: np.ndarray, twitch: str) -> np.ndarray:
+    """Twitch trains float32 (n, T) of territories (n, H, W); kind: one of SIGNALS; twitch: the network's weights."""
+    if kind == "mean":
+        return signals.mean_velocity(velocity, territories)
+    if kind == "least-squares":
+        return signals.least_squares(velocity, territories)
+    from muspipe.models import pretrained
+
+    return signals.network_signals(pretrained.load(twitch), velocity, territories)
+
+
+def checksums(**names: str) -> dict[str, str]:
+    """{setting: checksum} of weight files by name or path."""
+    from muspipe.models import pretrained
+    from muspipe.models.weights import checksum_of
+
+    return {setting: checksum_of(pretrained.path_of(name)) for setting, name in names.items()}
+
+
+@dataclass(frozen=True)
+class Deep:
+    """Settings of method `deep`."""
+
+    segmentation: str = "seg-compact"
+    """Segmentation network: one of the package's, a weight file, or a run folder of `muspipe-train seg`."""
+    signals: str = "least-squares"
+    """Whence the twitch trains: mean (over the territory), least-squares or network."""
+    twitch: str = "twitch-compact"
+    """Twitch network, for signals "network"; as for segmentation."""
+    min_score: float = 0.7
+    """Detections below are dropped."""
+
+    def __post_init__(self):
+        if self.signals not in SIGNALS:
+            raise InputError(f"signals: expected one of {', '.join(SIGNALS)}, got {self.signals!r}")
+
+    def weights(self) -> dict:
+        """{setting: checksum} of the weights in use."""
+        return checksums(
+            segmentation=self.segmentation, **({"twitch": self.twitch} if self.signals == "network" else {})
+        )
+
+    def find(self, velocity: np.ndarray, *, frame_rate_hz: float, pixel_mm: float) -> Units:
+        """Motor units in velocity (H, W, T) of the size that the network was trained with."""
+        from muspipe.identification.segment import find_territories
+        from muspipe.models import pretrained
+
+        territories, scores = find_territories(pretrained.load(self.segmentation), velocity)
+        kept = scores >= self.min_score
+        territories, scores = territories[kept], scores[kept]
+        if not len(territories):
+            return Units.none(velocity)
+        return Units(territories, trains_of(self.signals, velocity, territories, self.twitch), scores)
+
+
+@dataclass(frozen=True)
+class TrueTerritories:
+    """Twitch trains of the true territories: how good the signals are by themselves (Ali et al. 2020, Fig. 6)."""
+
+    signals: str = "network"
+    """Whence the twitch trains: mean, least-squares or network."""
+    twitch: str = "twitch-compact"
+    """Twitch network, for signals "network"."""
+
+    needs_truth = True
+
+    def __post_init__(self):
+        if self.signals not in SIGNALS:
+            raise InputError(f"signals: expected one of {', '.join(SIGNALS)}, got {self.signals!r}")
+
+    def weights(self) -> dict:
+        """{setting: checksum} of the weights in use."""
+        return checksums(twitch=self.twitch) if self.signals == "network" else {}
+
+    def find(self, velocity, *, frame_rate_hz: float, pixel_mm: float, territories) -> Units:
+        """territories: bool (n, H, W), the true ones."""
+        trains = trains_of(self.signals, velocity, territories, self.twitch)
+        return Units(territories, trains, np.ones(len(territories), np.float32))

@@ -1,0 +1,42 @@
+"""The trained networks that come with the package: `load("twitch-compact")`.
+
+Each is a weight file (float16, checksum inside) in the folder `files`, with a model card of the same name beside it.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from muspipe.models import weights
+from simulator.errors import InputError
+
+FOLDER = Path(__file__).parent / "files"
+
+
+def names() -> list[str]:
+    """What there is."""
+    return sorted(path.stem for path in FOLDER.glob("*.h5"))
+
+
+def path_of(name: str) -> Path:
+    """The weight file of a name, or of a path to a file of your own. InputError if there is neither."""
+    if name in names():
+        return FOLDER / f"{name}.h5"
+    path = Path(name)
+    if path.is_dir() and (path / "best.weights.h5").is_file():
+        return path / "best.weights.h5"  # a run folder
+    if not path.is_file():
+        known = ", ".join(names()) or "none"
+        raise InputError(f"weights {name!r}: expected a file, a run folder or one of the package's networks: {known}")
+    return path
+
+
+def load(name: str):
+    """The network, of mode "inference", of a name or path. InputError if it is not there or damaged."""
+    return _load(str(path_of(name)))[0]
+
+
+@functools.lru_cache(maxsize=4)
+def _load(path):
+    return weights.load_model(path)

@@ -1,0 +1,111 @@
+"""Territories and twitch trains by networks, and as methods of `identify` and `evaluate`."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+from muspipe import Recording, identify
+from muspipe.data import BatchOptions
+from muspipe.data.loader import twitch_batches
+from muspipe.data.sources import OnlineSource
+from muspipe.identification import signals
+from muspipe.identification.segment import find_territories
+from muspipe.methods import get_method, settings_of
+from muspipe.models import build, get_preset, pretrained, weights
+from simulator import SimulationConfig, simulate
+from simulator.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def sequence():
+    return simulate(SimulationConfig.scenario("paper", n_units=4), 5)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Weight files of small untrained networks."""
+    folder = tmp_path_factory.mktemp("weights")
+    seg = get_preset("seg", "compact")
+    seg["mask_rcnn"] |= {
+        "RESNET_BLOCKS": [1, 1, 1, 1], "RESNET_FILTERS": [2, 2, 2, 2], "TOP_DOWN_PYRAMID_SIZE": 8,
+        "DETECTION_MIN_CONFIDENCE": 0.0, "POST_NMS_ROIS_INFERENCE": 20,
+    }  # fmt: skip
+    twitch = {**get_preset("twitch", "refit"), "dense_before": [8], "gru": 4, "dense_after": [4]}
+    for task, preset in (("seg", seg), ("twitch", twitch)):
+        weights.save(build(task, preset, seed=1), folder / f"{task}.h5")
+    return {"segmentation": str(folder / "seg.h5"), "twitch": str(folder / "twitch.h5")}
+
+
+def test_signals_of_true_territories(sequence):
+    velocity = sequence.render()
+    trains = signals.least_squares(velocity, sequence.territories)
+    np.testing.assert_allclose(trains, sequence.twitch_trains, atol=1e-2)
+    own = sequence.territories.copy()
+    own[0] &= ~own[1:].any(axis=0)
+    np.testing.assert_allclose(signals.mean_velocity(velocity, own)[0], sequence.twitch_trains[0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_network_that_corrects_begins_at_least_squares(sequence, files):
+    velocity = sequence.render(snr_db=20.0)
+    trains = signals.network_signals(pretrained.load(files["twitch"]), velocity, sequence.territories)
+    expected = signals.least_squares(velocity - velocity.mean(), sequence.territories)
+    np.testing.assert_allclose(trains, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_nothing_to_find(files):
+    model = pretrained.load(files["twitch"])
+    still = np.zeros((64, 64, 400), np.float32)
+    assert signals.network_signals(model, still, np.ones((2, 64, 64), bool)).tolist() == np.zeros((2, 400)).tolist()
+    assert signals.network_signals(model, still, np.zeros((0, 64, 64), bool)).shape == (0, 400)
+
+
+def test_crops_are_those_of_the_training(files):
+    source = OnlineSource(SimulationConfig.scenario("physiological", n_units=6), 3, 1)
+    options = BatchOptions(batch_size=6, shuffle=False, flips=False, refit=True)
+    batch = next(twitch_batches(source, options))
+    velocity = source[0].render()
+    standardised = (velocity - velocity.mean()) / velocity.std()
+    preset = get_preset("twitch", "refit")
+    inputs = signals.crop_inputs(preset, standardised, source[0].territories)
+    for name in ("crops", "masks", "signals"):
+        np.testing.assert_allclose(inputs[name], batch[name], atol=2e-3)
+
+
+def test_territories_of_an_untrained_network(sequence, files):
+    model = pretrained.load(files["segmentation"])
+    territories, scores = find_territories(model, sequence.render())
+    assert territories.shape[1:] == (64, 64) and territories.dtype == bool and len(scores) == len(territories)
+    assert (np.diff(scores) <= 0).all() and territories.any(axis=(1, 2)).all()
+    with pytest.raises(InputError, match=r"expects \(64, 64, 400\) \(H, W, T\), got \(64, 64, 300\)"):
+        find_territories(model, np.zeros((64, 64, 300), np.float32))
+
+
+@pytest.mark.parametrize("kind", ["mean", "least-squares", "network"])
+def test_identify_by_networks(sequence, files, kind, tmp_path):
+    recording = Recording(sequence.render(20.0), frame_rate_hz=400.0, pixel_mm=0.625)
+    result = identify(recording, method="deep", signals=kind, min_score=0.0, **files)
+    assert result.twitch_trains.shape == (len(result.territories), 400)
+    assert result.settings["segmentation_sha256"] == weights.checksum_of(files["segmentation"])
+    assert ("twitch_sha256" in result.settings) == (kind == "network")
+    none = identify(recording, method="deep", min_score=1.0, **files)
+    assert len(none.territories) == 0
+
+
+def test_methods_that_need_the_truth_are_not_for_recordings(sequence, files):
+    recording = Recording(sequence.render(), frame_rate_hz=400.0, pixel_mm=0.625)
+    with pytest.raises(InputError, match="for `muspipe evaluate` only"):
+        identify(recording, method="twitch-true")
+    finder = get_method("twitch-true", twitch=files["twitch"])
+    assert set(settings_of(finder)) == {"signals", "twitch", "twitch_sha256"}
+    units = finder.find(sequence.render(), frame_rate_hz=400.0, pixel_mm=0.625, territories=sequence.territories)
+    np.testing.assert_array_equal(units.territories, sequence.territories)
+
+
+def test_wrong_settings(files):
+    with pytest.raises(InputError, match="signals: expected one of mean, least-squares, network, got 'ica'"):
+        get_method("deep", signals="ica")
+    with pytest.raises(InputError, match="expected a file, a run folder or one of the package's networks"):
+        pretrained.load("no-such-network")
