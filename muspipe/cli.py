@@ -28,6 +28,8 @@ COMMANDS = {
     },
     "muspipe-train": {
         "preview": "draw a training batch as the networks see it",
+        "seg": "train the segmentation network, which finds territories",
+        "twitch": "train the network that gives a territory its twitch train",
     },
 }
 """program -> sub-command -> help. Sub-command `name` is the module muspipe.commands.name."""

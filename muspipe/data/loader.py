@@ -16,43 +16,53 @@ from muspipe.data.standardise import standardise
 
 
 def detection_batches(source, options: BatchOptions, epoch: int = 0) -> Iterator[dict[str, np.ndarray]]:
-    """One epoch of sequences with their truth.
+    """One epoch of sequences with their truth, in batches as `detection_batch` makes them."""
+    maker = RecordMaker(source, options)
+    for indices in _cut(epoch_order(len(source), options.seed, epoch, options.shuffle), options):
+        yield detection_batch(maker, epoch, indices)
+
+
+def detection_batch(maker: RecordMaker, epoch: int, indices) -> dict[str, np.ndarray]:
+    """The batch of the sequences `indices` (B,) as they are in this epoch.
 
     images float32 (B, H, W, T, 1), standardised; boxes float32 (B, M, 4) (y1, x1, y2, x2) [px], y2 and x2 one past the
     last pixel; masks bool (B, M, H, W); class_ids int32 (B, M), 1 motor unit, 0 padding.
     """
-    maker = RecordMaker(source, options)
-    for indices in _cut(epoch_order(len(source), options.seed, epoch, options.shuffle), options):
-        records = [maker.detection(epoch, int(index)) for index in indices]
-        n_frames = records[0]["signals"].shape[1]
-        images = np.empty((len(records), *records[0]["maps"].shape[1:], n_frames, 1), np.float32)
-        for record, out in zip(records, images[..., 0], strict=True):
-            _render(record, maker.bank, out)
-            standardise(out)
-        yield {"images": images} | {k: np.stack([r[k] for r in records]) for k in ("boxes", "masks", "class_ids")}
+    records = [maker.detection(epoch, int(index)) for index in indices]
+    n_frames = records[0]["signals"].shape[1]
+    images = np.empty((len(records), *records[0]["maps"].shape[1:], n_frames, 1), np.float32)
+    for record, out in zip(records, images[..., 0], strict=True):
+        _render(record, maker.bank, out)
+        standardise(out)
+    return {"images": images} | {k: np.stack([r[k] for r in records]) for k in ("boxes", "masks", "class_ids")}
 
 
 def twitch_batches(source, options: BatchOptions, epoch: int = 0) -> Iterator[dict[str, np.ndarray]]:
-    """One epoch of crops, one for each motor unit of each sequence.
+    """One epoch of crops, one for each motor unit of each sequence, in batches as `twitch_batch` makes them."""
+    maker = RecordMaker(source, options)
+    order = crop_order(source.n_units, options.seed, epoch, options.shuffle, options.shuffle_block)
+    for rows in _cut(order, options):
+        yield twitch_batch(maker, epoch, rows)
+
+
+def twitch_batch(maker: RecordMaker, epoch: int, rows) -> dict[str, np.ndarray]:
+    """The batch of the crops `rows` (B, 3), (sequence, unit, index), as they are in this epoch.
 
     crops float32 (B, S, S, T, 1), cut from the standardised sequence, 0 outside the image; masks bool (B, S, S), the
     unit's territory; trains float32 (B, T), its twitch train in standardised velocity; amplitudes float32 (B,), the
     train's largest magnitude; scales float32 (B,), the velocity that is 1 when standardised. With options.refit also
     signals float32 (B, T), least squares' idea of the trains.
     """
-    maker = RecordMaker(source, options)
-    order = crop_order(source.n_units, options.seed, epoch, options.shuffle, options.shuffle_block)
-    for rows in _cut(order, options):
-        records = [maker.twitch(epoch, *row) for row in rows.tolist()]
-        n_frames = records[0]["signals"].shape[1]
-        crops = np.empty((len(records), *records[0]["maps"].shape[1:], n_frames, 1), np.float32)
-        for record, out in zip(records, crops[..., 0], strict=True):
-            _render(record, maker.bank, out)
-            out -= record["sequence_mean"]
-            out *= (record["inside"] / record["sequence_sd"])[..., None]
-        names = {"masks": "mask", "trains": "train", "amplitudes": "amplitude", "scales": "sequence_sd"}
-        names |= {"signals": "signal"} if options.refit else {}
-        yield {"crops": crops} | {k: np.stack([r[name] for r in records]) for k, name in names.items()}
+    records = [maker.twitch(epoch, *map(int, row)) for row in rows]
+    n_frames = records[0]["signals"].shape[1]
+    crops = np.empty((len(records), *records[0]["maps"].shape[1:], n_frames, 1), np.float32)
+    for record, out in zip(records, crops[..., 0], strict=True):
+        _render(record, maker.bank, out)
+        out -= record["sequence_mean"]
+        out *= (record["inside"] / record["sequence_sd"])[..., None]
+    names = {"masks": "mask", "trains": "train", "amplitudes": "amplitude", "scales": "sequence_sd"}
+    names |= {"signals": "signal"} if maker.options.refit else {}
+    return {"crops": crops} | {k: np.stack([r[name] for r in records]) for k, name in names.items()}
 
 
 def _cut(order, options):

@@ -48,8 +48,11 @@ def shared_bank(n_values: int, seed: int) -> NoiseBank:
     return NoiseBank(n_values, seed)
 
 
-def draw_snr_db(rng: np.random.Generator, snr_db: float | tuple[float, float] | None) -> float:
-    """The SNR of one example [dB]: the fixed value, a uniform draw from (low, high), or inf for None."""
+def draw_snr_db(rng: np.random.Generator, snr_db: float | tuple[float, float] | None, clean_share: float = 0) -> float:
+    """The SNR of one example [dB]: the fixed value, a uniform draw from (low, high), or inf for None and for a share
+    of the examples."""
+    if clean_share and rng.random() < clean_share:
+        return np.inf
     if isinstance(snr_db, tuple):
         return float(rng.uniform(*snr_db))
     return np.inf if snr_db is None else float(snr_db)

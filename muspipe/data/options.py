@@ -20,6 +20,8 @@ class BatchOptions:
     """Leave out the last batch of an epoch when it is not full: models with static shapes need it so."""
     snr_db: float | tuple[float, float] | None = None
     """Signal-to-noise ratio [dB]: fixed (inf: clean), or drawn per example uniformly from (low, high); None: clean."""
+    clean_share: float = 0.0
+    """Share of the examples that get no noise, whatever snr_db says."""
     flips: bool = True
     """Draw one of the four flips (none, y, x, both) for every example."""
     max_units: int = 30
@@ -38,6 +40,7 @@ class BatchOptions:
     def __post_init__(self):
         for name in ("batch_size", "max_units", "crop_px", "shuffle_block", "noise_bank_values"):
             self._require(isinstance(getattr(self, name), int) and getattr(self, name) >= 1, name, "an integer from 1")
+        self._require(0 <= self.clean_share <= 1, "clean_share", "a share from 0 to 1")
         self._require(self.territory_error >= 0, "territory_error", "a number from 0")
         self._require(isinstance(self.seed, int) and self.seed >= 0, "seed", "an integer from 0")
         if isinstance(self.snr_db, tuple):

@@ -63,7 +63,7 @@ class RecordMaker:
     def _draw(self, rng, n_values, power):
         """(flip code, noise offset, noise SD); all are always drawn, so that no option changes another's draws."""
         code = int(rng.integers(N_FLIPS))
-        snr_db = draw_snr_db(rng, self.options.snr_db)
+        snr_db = draw_snr_db(rng, self.options.snr_db, self.options.clean_share)
         offset = self.bank.draw_offset(rng, n_values) if self.bank else 0
         return (code if self.options.flips else 0), offset, noise_sd(power, snr_db)
 

@@ -45,6 +45,9 @@ class Deep:
     min_score: float = 0.7
     """Detections below are dropped."""
 
+    mask_level: float = 0.5
+    """Where a mask of the network, 0..1, begins; 0.5 is Mask R-CNN's."""
+
     def __post_init__(self):
         if self.signals not in SIGNALS:
             raise InputError(f"signals: expected one of {', '.join(SIGNALS)}, got {self.signals!r}")
@@ -56,11 +59,14 @@ class Deep:
         )
 
     def find(self, velocity: np.ndarray, *, frame_rate_hz: float, pixel_mm: float) -> Units:
-        """Motor units in velocity (H, W, T) of the size that the network was trained with."""
+        """Motor units in velocity (H, W, T) of any size, resampled to what the network was trained with."""
         from muspipe.identification.segment import find_territories
         from muspipe.models import pretrained
 
-        territories, scores = find_territories(pretrained.load(self.segmentation), velocity)
+        territories, scores = find_territories(
+            pretrained.load(self.segmentation), velocity, frame_rate_hz=frame_rate_hz, pixel_mm=pixel_mm,
+            mask_level=self.mask_level,
+        )  # fmt: skip
         kept = scores >= self.min_score
         territories, scores = territories[kept], scores[kept]
         if not len(territories):

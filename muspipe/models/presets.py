@@ -24,8 +24,9 @@ _COMPACT_FRONTEND = [
     {"maps": 32, "kernel": [3, 3, 3], "stride": [1, 1, 1], "pool_time": 5},
     {"maps": 96, "kernel": [3, 3, 2], "stride": [1, 1, 2], "pool_time": 1},
 ]
-# One frame of velocity: 64 x 64 px, 400 frames, 1 channel
+# 40 mm x 40 mm x 1 s of velocity
 _SEQUENCE = [64, 64, 400, 1]
+_GRID = {"pixel_mm": 0.625, "frame_rate_hz": 400}
 
 PRESETS = {
     "seg": {
@@ -33,6 +34,7 @@ PRESETS = {
             "task": "seg",
             "name": "paper",
             "input_shape": _SEQUENCE,
+            "grid": _GRID,
             "frontend": _PAPER_FRONTEND,
             "data": {"max_units": 30},
             # Matterport's defaults but for these. Strides are those of a 64 px image whose first stage is the front
@@ -54,6 +56,7 @@ PRESETS = {
             "task": "seg",
             "name": "compact",
             "input_shape": _SEQUENCE,
+            "grid": _GRID,
             "frontend": _COMPACT_FRONTEND,
             "data": {"max_units": 30},
             "mask_rcnn": {
@@ -100,6 +103,7 @@ PRESETS = {
             "task": "twitch",
             "name": "paper",
             "input_shape": [16, 16, 400, 1],
+            "grid": _GRID,
             "mask_channel": False,
             "refit": False,
             "convolutions": [
@@ -115,6 +119,7 @@ PRESETS = {
             "task": "twitch",
             "name": "compact",
             "input_shape": [16, 16, 400, 1],
+            "grid": _GRID,
             # Which of several overlapping units is meant cannot be seen from the crop alone.
             "mask_channel": True,
             "refit": False,

@@ -76,11 +76,17 @@ def test_crops_are_those_of_the_training(files):
 
 def test_territories_of_an_untrained_network(sequence, files):
     model = pretrained.load(files["segmentation"])
-    territories, scores = find_territories(model, sequence.render())
+    territories, scores = find_territories(model, sequence.render(), frame_rate_hz=400.0, pixel_mm=0.625)
     assert territories.shape[1:] == (64, 64) and territories.dtype == bool and len(scores) == len(territories)
     assert (np.diff(scores) <= 0).all() and territories.any(axis=(1, 2)).all()
-    with pytest.raises(InputError, match=r"expects \(64, 64, 400\) \(H, W, T\), got \(64, 64, 300\)"):
-        find_territories(model, np.zeros((64, 64, 300), np.float32))
+
+
+@pytest.mark.parametrize("shape, rate, pixel", [((50, 90, 650), 400.0, 0.625), ((40, 40, 900), 1000.0, 1.25)])
+def test_recordings_of_any_size(files, shape, rate, pixel):
+    velocity = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    recording = Recording(velocity, frame_rate_hz=rate, pixel_mm=pixel)
+    result = identify(recording, method="deep", min_score=0.0, **files)
+    assert result.territories.shape[1:] == shape[:2] and result.twitch_trains.shape[1] == shape[2]
 
 
 @pytest.mark.parametrize("kind", ["mean", "least-squares", "network"])

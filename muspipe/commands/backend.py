@@ -1,0 +1,60 @@
+"""Keras loaded without the dozen lines that TensorFlow says of itself when it starts; limits of a GPU's memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+
+def load_keras(memory_gb: float | None = None) -> None:
+    """Import Keras and its backend quietly. What goes wrong is raised all the same. memory_gb: at most this much of
+    each GPU is taken.
+
+    NumPy's own threads are switched off: they and the backend's would wait for each other, and batches then come at a
+    tenth of the rate. Call it before anything imports NumPy.
+    """
+    for name, value in (("OMP_NUM_THREADS", "1"), ("OPENBLAS_NUM_THREADS", "1"), ("TF_CPP_MIN_LOG_LEVEL", "3")):
+        os.environ.setdefault(name, value)
+    if memory_gb is not None:
+        _limit_jax(memory_gb)
+    with _quiet():
+        import keras
+        from keras import ops
+
+        if memory_gb is not None and keras.backend.backend() == "tensorflow":
+            _limit_tensorflow(memory_gb)
+        ops.zeros(1)  # the devices are looked for now
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Nothing reaches stderr, from C++ neither."""
+    if os.environ.get("MUSPIPE_DEBUG") == "1":
+        yield
+        return
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _limit_tensorflow(memory_gb):
+    import tensorflow as tf
+
+    limit = tf.config.LogicalDeviceConfiguration(memory_limit=int(memory_gb * 1024))
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.set_logical_device_configuration(gpu, [limit])
+
+
+def _limit_jax(memory_gb):
+    """JAX wants a share of the whole, and before it is imported."""
+    import subprocess
+
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError, ValueError, IndexError):
+        total_mib = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0])
+        os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{min(0.99, 1024 * memory_gb / total_mib):.4f}"

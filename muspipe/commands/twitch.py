@@ -1,0 +1,17 @@
+"""`muspipe-train twitch`: train the twitch-train network."""
+
+from __future__ import annotations
+
+import argparse
+
+from muspipe.commands.training import add_training_arguments, train
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_training_arguments(parser, "twitch")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0; raises InputError for what the user can mend."""
+    return train(args, "twitch")

@@ -1,0 +1,134 @@
+"""Batches by step: the batch of step s follows from the settings and s alone, so that a run can be taken up anywhere.
+
+Steps are cut into epochs. Online an epoch has its own fresh sequences; from a data set, all of it in a new order.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from muspipe.data.loader import detection_batch, twitch_batch
+from muspipe.data.options import BatchOptions
+from muspipe.data.order import crop_order, epoch_order
+from muspipe.data.records import RecordMaker
+from muspipe.data.sources import OnlineSource
+from simulator.errors import InputError
+
+ONLINE_SEQUENCES = {"seg": 256, "twitch": 64}
+"""Sequences of an online epoch."""
+ONLINE_CROPS = 1024
+"""Crops of an online epoch, 16 of a sequence on average (they have 17.5): the same number for every epoch."""
+_TRAIN, _VAL, _INPUTS = 2001, 2002, 2003  # first numbers of the spawn keys
+
+
+class Alternating:
+    """Sequences of several sources of equal length, in turn."""
+
+    def __init__(self, sources):
+        self.sources = sources
+        self.config = sources[0].config
+
+    def __len__(self):
+        return sum(len(source) for source in self.sources)
+
+    def __getitem__(self, index):
+        return self.sources[index % len(self.sources)][index // len(self.sources)]
+
+    @functools.cached_property
+    def n_units(self):
+        """Motor units of each sequence, int64 (N,)."""
+        return np.stack([source.n_units for source in self.sources], axis=1).reshape(-1)
+
+
+class OnlineEpochs:
+    """Endless fresh sequences: epoch e is simulated with a seed of its own."""
+
+    def __init__(self, configs, seed: int, n_sequences: int, split: str):
+        self.configs, self.seed, self.n_sequences, self.split = configs, seed, n_sequences, split
+
+    def source(self, epoch: int):
+        """The sequences of an epoch."""
+        key = (_TRAIN if self.split == "train" else _VAL, epoch)
+        seed = int(np.random.SeedSequence(self.seed, spawn_key=key).generate_state(1, np.uint32)[0])
+        each = self.n_sequences // len(self.configs)
+        sources = [OnlineSource(config, seed + i, each) for i, config in enumerate(self.configs)]
+        return sources[0] if len(sources) == 1 else Alternating(sources)
+
+
+class FixedEpochs:
+    """A data set: the same sequences in every epoch."""
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def source(self, epoch: int):
+        """The data set."""
+        return self.dataset
+
+
+class Examples:
+    """batch(step) of a task, raw as of muspipe.data.loader. epochs: OnlineEpochs or FixedEpochs."""
+
+    def __init__(self, task: str, epochs, options: BatchOptions):
+        self.task, self.epochs, self.options = task, epochs, options
+        self._epoch = functools.lru_cache(maxsize=2)(self._make_epoch)
+        self._lock = threading.Lock()
+        first = self._rows_of(0)
+        self.batches_an_epoch = len(first) // options.batch_size
+        if not self.batches_an_epoch:
+            raise InputError(
+                f"batch_size {options.batch_size}: expected at most {len(first)}, the examples of an epoch"
+            )
+
+    def _rows_of(self, epoch):
+        source, options = self.epochs.source(epoch), self.options
+        if self.task == "seg":
+            return epoch_order(len(source), options.seed, epoch, options.shuffle)
+        rows = crop_order(source.n_units, options.seed, epoch, options.shuffle, options.shuffle_block)
+        return np.resize(rows, (ONLINE_CROPS, 3)) if isinstance(self.epochs, OnlineEpochs) else rows
+
+    def _make_epoch(self, epoch):
+        return RecordMaker(self.epochs.source(epoch), self.options), self._rows_of(epoch)
+
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        """The batch of a step, from 0. Threads may share this."""
+        epoch, index = divmod(step, self.batches_an_epoch)
+        with self._lock:  # an epoch is made once
+            maker, rows = self._epoch(epoch)
+        rows = rows[index * self.options.batch_size :][: self.options.batch_size]
+        return (detection_batch if self.task == "seg" else twitch_batch)(maker, epoch, rows)
+
+
+def input_rng(seed: int, step: int) -> np.random.Generator:
+    """The random stream of what a model draws when it makes its inputs of a batch."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_INPUTS, step)))
+
+
+def stream(make, first: int, end: int, n_threads: int | None = None) -> Iterator:
+    """make(step) for each step from `first` to `end`, in order, some steps ahead, in background threads.
+
+    What make raises is raised here. n_threads: default one for each core beyond two, up to 12.
+    """
+    n_threads = n_threads or min(12, max(1, (os.cpu_count() or 1) - 2))
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="examples")
+    ahead: queue.Queue = queue.Queue()
+    try:
+        upcoming = iter(range(first, end))
+        for step in itertools.islice(upcoming, n_threads + 2):
+            ahead.put(pool.submit(make, step))
+        while not ahead.empty():
+            result = ahead.get().result()
+            step = next(upcoming, None)
+            if step is not None:
+                ahead.put(pool.submit(make, step))
+            yield result
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
