@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench
+.PHONY: demo test test-jax lint bench
 
 demo: $(INSTALLED)
 	@mkdir -p demo
@@ -14,6 +14,16 @@ demo: $(INSTALLED)
 
 test: lint
 	$(BIN)/python -m pytest
+
+# The same code under JAX, in an environment of its own.
+test-jax: .venv-jax/.installed
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/models tests/training tests/identification tests/mrcnn/test_parts.py \
+		tests/mrcnn/test_helper_parity.py tests/mrcnn/test_inference_parity.py tests/mrcnn/test_loss_parity.py
+
+.venv-jax/.installed: setup.py
+	test -x .venv-jax/bin/python || $(PYTHON) -m venv .venv-jax
+	.venv-jax/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test,jax]"
+	@touch $@
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ class Units:
 
 METHODS = {
     "deep": "muspipe.identification.deep:Deep",
+    "hybrid": "muspipe.identification.hybrid:Hybrid",
     "ica": "muspipe.baselines.ica:TunedICA",
     "stica": "muspipe.baselines.stica:SpatioTemporalICA",
     "twitch-true": "muspipe.identification.deep:TrueTerritories",

@@ -25,7 +25,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, task: str) -> None:
     add("--snr-db", type=float, nargs="+", metavar="DB", help="noise: one SNR, or LOW HIGH; default: as the schedule")
     add("--clean-share", type=float, metavar="P", help="share of the examples without noise, with --snr-db")
     add("--n-units", type=int, nargs=2, metavar=("LOW", "HIGH"), help="motor units of online sequences; default 5 30")
-    weights = "initial weights: mask_rcnn_coco.h5 or alike" if task == "seg" else "initial weights: of another run"
+    weights = "initial weights: of another run" + (", or mask_rcnn_coco.h5" if task == "seg" else "")
     add("--weights", metavar="FILE", help=weights)
     add("--seed", type=int, metavar="N", help="of weights, data, order and noise; default 0")
     add("--precision", metavar="NAME", help="float32 (default) or mixed_bfloat16")

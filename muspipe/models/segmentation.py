@@ -16,6 +16,7 @@ from mrcnn.molding import compose_image_meta
 from mrcnn.rpn_targets import build_rpn_targets
 from mrcnn.weights import load_weights, read_weights
 from muspipe.models.frontend import frontend
+from muspipe.models.weights import is_weight_file, load_into
 from simulator.errors import InputError
 
 REPLACED = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
@@ -59,8 +60,11 @@ class Segmentation(MaskRCNN):
         self.set_trainable("all" if part is None else rf"(?!{RESNET}).*")
 
     def load_initial_weights(self, path) -> object:
-        """ResNet, pyramid, RPN and heads from a file in the layout of mask_rcnn_coco.h5; the front end and the layers
-        that depend on the number of classes stay as they are. -> mrcnn.weights.LoadReport"""
+        """All weights from a file of muspipe of the same preset; or, from one in the layout of mask_rcnn_coco.h5,
+        ResNet, pyramid, RPN and heads, while the front end and the layers that depend on the number of classes stay as
+        they are. -> mrcnn.weights.LoadReport in that case. InputError if the file does not fit."""
+        if is_weight_file(path):
+            return load_into(self, path)
         own = {layer.name for layer in self.stem.layers if layer.weights}
         try:
             _, in_file = read_weights(path)

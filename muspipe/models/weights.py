@@ -64,6 +64,15 @@ def read(path) -> tuple[dict, dict[str, np.ndarray], dict]:
     return preset, {name: array.astype(np.float32) for name, array in arrays.items()}, meta
 
 
+def is_weight_file(path) -> bool:
+    """Whether it is a file of this module's format; False for what cannot be opened, too."""
+    try:
+        with h5py.File(path, "r") as file:
+            return file.attrs.get("format") == FORMAT
+    except OSError:
+        return False
+
+
 def checksum_of(path) -> str:
     """The checksum that a file gives of itself. InputError as of `read`, but the values are not looked at."""
     with _opened(path) as file:

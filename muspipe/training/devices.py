@@ -97,10 +97,13 @@ class MirroredDevices(OneDevice):
         def one(inputs):
             with tf.GradientTape() as tape:
                 loss = model.compute_loss(x=inputs, y_pred=model(inputs, training=training), training=training)
-                share = loss / self.count  # the optimizer adds up what the copies find
             if training:
                 variables = model.trainable_variables
-                model.optimizer.apply(tape.gradient(share, variables), variables)
+                gradients = tape.gradient(loss, variables)
+                # The optimizer would clip each copy's gradients, and then add them up: here the mean is clipped.
+                mean = tf.distribute.get_replica_context().all_reduce("MEAN", gradients)
+                mean, _ = tf.clip_by_global_norm(mean, model.optimizer.global_clipnorm)
+                model.optimizer.apply([gradient / self.count for gradient in mean], variables)
             parts = {name: metric.result() for name, metric in getattr(model, "loss_trackers", {}).items()}
             return {"loss": loss, **parts}
 

@@ -190,6 +190,11 @@ def test_other_classes_weights_fill_all_but_front_end_and_classifiers(small_pres
     assert left == {f"frontend{i}_{kind}" for i in (1, 2, 3, 4) for kind in ("conv", "bn")} | {
         "mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask"
     }  # fmt: skip
+    weights.save(model, tmp_path / "own.h5")
+    again = build("seg", small_presets["seg"], seed=5)
+    again.load_initial_weights(tmp_path / "own.h5")
+    for name, array in weights.arrays_of(model).items():
+        np.testing.assert_array_equal(array, weights.arrays_of(again)[name])
     with pytest.raises(InputError, match="expected an HDF5 file"):
         (tmp_path / "text.h5").write_text("no")
         model.load_initial_weights(tmp_path / "text.h5")
