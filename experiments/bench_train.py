@@ -1,0 +1,107 @@
+"""Training steps: seconds, share of input, forward and backward, examples a second, peak memory of each network.
+
+Command: python experiments/bench_train.py [seg-compact twitch-compact twitch-refit twitch-paper seg-paper] [--steps 5]
+Time: about 2 minutes on 2 cores for the compact networks, 12 for all.
+Expected, idle: seg-compact at most 250 ms an image and twitch-compact at most 60 ms a crop; the input pipeline delivers
+at least 5 times what the step consumes. Each network runs in a process of its own, so that the peak is its own; the
+paper's batches are 8 sequences and 32 crops.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+NETWORKS = ("seg-compact", "twitch-compact", "twitch-refit", "twitch-paper", "seg-paper")
+TWO_STEPS = ("seg-paper",)  # of a minute each
+
+
+def measure(network, n_steps, batch_size):
+    """Dict of the figures of one network, in this process."""
+    from muspipe.commands.backend import load_keras
+
+    load_keras()
+    import numpy as np
+
+    from muspipe.data import BatchOptions
+    from muspipe.models import build, get_preset
+    from muspipe.training.devices import OneDevice, peak_memory_gb
+    from muspipe.training.examples import ONLINE_SEQUENCES, Examples, OnlineEpochs, input_rng, stream
+    from muspipe.training.schedules import get_schedule, make_optimizer
+    from simulator import SimulationConfig
+
+    task, preset = network.split("-")
+    schedule = get_schedule(task, "paper")
+    model = build(task, get_preset(task, preset), seed=0)
+    model.compile(optimizer=make_optimizer(schedule.phases[0]))
+    size = batch_size or schedule.batch_size
+    options = BatchOptions(batch_size=size, snr_db=20.0, **model.preset["data"])
+    epochs = OnlineEpochs([SimulationConfig.scenario("paper")], 0, ONLINE_SEQUENCES[task], "train")
+    examples = Examples(task, epochs, options)
+
+    def inputs(step):
+        return model.batch_inputs(examples.batch(step), input_rng(0, step))
+
+    batches = [inputs(0)]
+    device = OneDevice()
+    for _ in range(2):  # compiled in the first, warm in the second
+        losses = [device.train(model, batches[0])["loss"]]
+    device.validate(model, batches[0])
+    step_s, forward_s = [], []
+    for _ in range(n_steps):
+        step_s.append(_seconds(lambda: losses.append(device.train(model, batches[0])["loss"])))
+        forward_s.append(_seconds(lambda: device.validate(model, batches[0])))
+    n_input = max(4, 256 // size)
+    input_s = _seconds(lambda: [None for _ in stream(inputs, 1, 1 + n_input)]) / n_input
+    step, forward = float(np.median(step_s)), float(np.median(forward_s))
+    return {
+        "weights": model.count_params(), "batch": size, "step_s": step, "forward_s": forward, "input_s": input_s,
+        "finite": bool(np.isfinite(losses).all()), "memory_gb": peak_memory_gb()["process"],
+    }  # fmt: skip
+
+
+def _seconds(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", default=NETWORKS[:3], metavar="NETWORK", help=", ".join(NETWORKS))
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--batch-size", type=int, help="default: the paper's")
+    parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.in_process:
+        print(json.dumps(measure(args.networks[0], args.steps, args.batch_size)))
+        return
+    print(f"{os.cpu_count()} cores")
+    print(
+        "network         weights  batch  step s  ms/example  forward  backward  input/step  input is x faster  peak GB"
+    )
+    for network in args.networks:
+        n_steps = min(args.steps, 2) if network in TWO_STEPS else args.steps
+        command = [sys.executable, __file__, network, "--in-process", "--steps", str(n_steps)]
+        command += ["--batch-size", str(args.batch_size)] if args.batch_size else []
+        path = os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")])
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, check=False
+        )
+        if done.returncode:
+            sys.exit(f"{network}: {done.stderr[-2000:]}")
+        r = json.loads(done.stdout.splitlines()[-1])
+        share = r["forward_s"] / r["step_s"]
+        example_ms = 1000 * r["step_s"] / r["batch"]
+        print(
+            f"{network:15s} {r['weights']:8,d} {r['batch']:5d} {r['step_s']:8.2f} {example_ms:10.1f}"
+            f" {share:9.0%} {1 - share:9.0%} {r['input_s'] / r['step_s']:10.0%} {r['step_s'] / r['input_s']:16.1f}"
+            f" {r['memory_gb']:12.2f}" + ("" if r["finite"] else "   losses not finite")
+        )
+
+
+if __name__ == "__main__":
+    main()
