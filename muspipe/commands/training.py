@@ -72,9 +72,9 @@ def train(args: argparse.Namespace, task: str) -> int:
 
 
 def _positive(value, name):
-    from simulator.errors import InputError
-
     if value is not None and not value > 0:
+        from simulator.errors import InputError  # here, as the package behind it imports NumPy
+
         raise InputError(f"--{name}: expected a number above 0, got {value}")
     return value
 

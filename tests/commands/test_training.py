@@ -77,3 +77,18 @@ def test_missing_data_and_weights(tmp_path, capsys):
     weights = ["--weights", str(tmp_path / "no.h5")]
     assert main_train(["twitch", "--out", str(tmp_path / "run2"), *NEW, *weights]) == 2
     assert "no.h5" in capsys.readouterr().err
+
+
+def test_threads_are_limited_before_numpy_is_loaded(tmp_path):
+    """NumPy's threads and the backend's wait for each other: a training was five times slower."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, muspipe.commands.backend as backend\n"
+        "def load(memory_gb): print('numpy' in sys.modules, 'keras' in sys.modules); sys.exit(0)\n"
+        "backend.load_keras = load\n"
+        f"from muspipe.cli import main_train; main_train(['twitch', '--online', '--out', {str(tmp_path / 'run')!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False False\n", done.stdout + done.stderr
