@@ -21,7 +21,7 @@ TWO_STEPS = ("seg-paper",)  # of a minute each
 
 def measure(network, n_steps, batch_size):
     """Dict of the figures of one network, in this process."""
-    from muspipe.commands.backend import load_keras
+    from muspipe.backend import load_keras
 
     load_keras()
     import numpy as np

@@ -18,7 +18,7 @@ def main():
     parser.add_argument("--before", type=Path, nargs="*", default=[], help="runs whose weights this one started from")
     args = parser.parse_args()
 
-    from muspipe.commands.backend import load_keras
+    from muspipe.backend import load_keras
 
     load_keras()
     import numpy as np

@@ -22,7 +22,7 @@ CHAINS = (
 MAY_IMPORT_TENSORFLOW = {
     ("muspipe", "data", "tfdata"),  # tf.data
     ("muspipe", "training", "devices"),  # MirroredStrategy, TensorBoard
-    ("muspipe", "commands", "backend"),  # a limit of the GPU's memory
+    ("muspipe", "backend"),  # a limit of the GPU's memory
 }
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 GIVEN = ("preset", "schedule", "steps", "batch_size", "data", "scenario", "snr_db", "clean_share", "seed", "precision",
-         "weights", "val_batches", "val_every", "n_units")  # fmt: skip
+         "weights", "val_batches", "val_every", "patience", "n_units")  # fmt: skip
 """Arguments that are settings of the run; None: not given."""
 
 
@@ -20,7 +20,13 @@ def add_training_arguments(parser: argparse.ArgumentParser, task: str) -> None:
     add("--scenario", metavar="NAME", help="paper (default) or physiological; online also both")
     add("--preset", metavar="NAME", help=f"paper, compact (default){', refit' if task == 'twitch' else ''}")
     add("--schedule", metavar="NAME", help="paper (phases of the paper) or short (default: Adam, warm-up, cosine)")
-    add("--steps", type=int, metavar="N", help="of the whole schedule; its phases are scaled in proportion")
+    add(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="of the whole schedule, whose phases are scaled in proportion: as many as your time has, at "
+        "the bar's rate after the first minute",
+    )
     add("--batch-size", type=int, metavar="N", help="default: the schedule's (8 for seg, 32 for twitch)")
     add("--snr-db", type=float, nargs="+", metavar="DB", help="noise: one SNR, or LOW HIGH; default: as the schedule")
     add("--clean-share", type=float, metavar="P", help="share of the examples without noise, with --snr-db")
@@ -31,6 +37,12 @@ def add_training_arguments(parser: argparse.ArgumentParser, task: str) -> None:
     add("--precision", metavar="NAME", help="float32 (default) or mixed_bfloat16")
     add("--val-batches", type=int, metavar="N", help="validation batches each time; default 10")
     add("--val-every", type=int, metavar="N", help="steps between validations; default 100")
+    add(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="stop after N validations without a better loss; default: as the schedule",
+    )
     add("--max-minutes", type=float, metavar="M", help="stop after this time with a checkpoint; --resume goes on")
     add("--devices", type=int, default=1, metavar="N", help="GPUs (or CPU devices) to share each batch; default 1")
     add("--memory-gb", type=float, metavar="G", help="take at most this much of each GPU's memory")
@@ -41,24 +53,28 @@ def train(args: argparse.Namespace, task: str) -> int:
     """Exit code 0 also when time was up or the run was interrupted: `--resume` goes on."""
     from pathlib import Path
 
-    from muspipe.commands.backend import load_keras
+    from muspipe.backend import load_keras
 
     load_keras(_positive(args.memory_gb, "memory-gb"))
 
-    from muspipe.training.trainer import Trainer, new_run, read_settings
+    from muspipe.training.trainer import Trainer, discard, new_run, read_run
 
     if args.resume:
-        settings = _same(args, task, read_settings(args.out))
+        _same(args, task, read_run(args.out)[0])
     else:
-        settings = _new_settings(args, task)
-        new_run(args.out, settings)
-    steps = settings.full_schedule().steps
-    with _Bar(steps) as bar:
-        trainer = Trainer(
-            args.out, devices=args.devices, max_minutes=args.max_minutes, progress=bar.update,
-            tensorboard=args.tensorboard,
-        )  # fmt: skip
-        summary = trainer.run()
+        new_run(args.out, _new_settings(args, task))
+    trainer = None
+    try:
+        with _Bar(read_run(args.out)[2].steps) as bar:
+            trainer = Trainer(
+                args.out, devices=args.devices, max_minutes=args.max_minutes, progress=bar.update,
+                tensorboard=args.tensorboard,
+            )  # fmt: skip
+            summary = trainer.run()
+    except Exception:
+        if not args.resume and (trainer is None or trainer.step == 0):
+            discard(args.out)
+        raise
     for path in summary["damaged_checkpoints"]:
         print(f"{path}: was damaged, the checkpoint before it was used")
     best = summary["best"]

@@ -6,8 +6,10 @@ Each is a weight file (float16, checksum inside) in the folder `files`, with a m
 from __future__ import annotations
 
 import functools
+import sys
 from pathlib import Path
 
+from muspipe.backend import load_keras
 from muspipe.models import weights
 from simulator.errors import InputError
 
@@ -34,6 +36,8 @@ def path_of(name: str) -> Path:
 
 def load(name: str):
     """The network, of mode "inference", of a name or path. InputError if it is not there or damaged."""
+    if "keras" not in sys.modules:
+        load_keras()
     return _load(str(path_of(name)))[0]
 
 

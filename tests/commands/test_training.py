@@ -85,7 +85,7 @@ def test_threads_are_limited_before_numpy_is_loaded(tmp_path):
     import sys
 
     code = (
-        "import sys, muspipe.commands.backend as backend\n"
+        "import sys, muspipe.backend as backend\n"
         "def load(memory_gb): print('numpy' in sys.modules, 'keras' in sys.modules); sys.exit(0)\n"
         "backend.load_keras = load\n"
         f"from muspipe.cli import main_train; main_train(['twitch', '--online', '--out', {str(tmp_path / 'run')!r}])"
