@@ -40,7 +40,7 @@ class Deep:
     """Segmentation network: one of the package's, a weight file, or a run folder of `muspipe-train seg`."""
     signals: str = "least-squares"
     """Whence the twitch trains: mean (over the territory), least-squares or network."""
-    twitch: str = "twitch-compact"
+    twitch: str = "twitch-refit"
     """Twitch network, for signals "network"; as for segmentation."""
     min_score: float = 0.7
     """Detections below are dropped."""
@@ -80,7 +80,7 @@ class TrueTerritories:
 
     signals: str = "network"
     """Whence the twitch trains: mean, least-squares or network."""
-    twitch: str = "twitch-compact"
+    twitch: str = "twitch-refit"
     """Twitch network, for signals "network"."""
 
     needs_truth = True

@@ -1,8 +1,7 @@
 """Blind source separation and the segmentation network together.
 
 The separation's territories follow the data to the pixel, but it has to tell units apart by what their signals are; the
-network has learnt what units look like. What the network finds beyond the separation joins it before all is refitted,
-and what only a weak separation speaks for is dropped.
+network has learnt what units look like. What the network finds beyond the separation joins it before all is refitted.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ class Hybrid:
     """Where a mask of the network, 0..1, begins."""
     support_iou: float = 0.3
     """The network speaks for a unit if one of its masks has this IoU with the unit's."""
-    alone_score: float = 0.5
-    """Units that the network does not speak for need this score of the separation."""
+    alone_score: float = 0.3
+    """Units that the network does not speak for need this score of the separation; 0.3 is its own bound."""
     ica: TunedICA = field(default_factory=TunedICA)
 
     def __post_init__(self):
