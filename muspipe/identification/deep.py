@@ -45,8 +45,9 @@ class Deep:
     min_score: float = 0.7
     """Detections below are dropped."""
 
-    mask_level: float = 0.5
-    """Where a mask of the network, 0..1, begins; 0.5 is Mask R-CNN's."""
+    mask_level: float = 0.3
+    """Where a mask of the network, 0..1, begins. Mask R-CNN's 0.5 makes territories too small: pixel recall 0.87,
+    precision 0.99; 0.3 gives 0.93 and 0.96."""
 
     def __post_init__(self):
         if self.signals not in SIGNALS:
