@@ -6,16 +6,15 @@ They see RoIs as rows, (N, pool, pool, C) with N = images * RoIs; layers carry t
 import keras
 from keras import layers, ops
 
-from mrcnn.resnet import FrozenBatchNormalization
+from mrcnn.resnet import conv_bn
 
 
 def class_head(pool_size, channels, n_classes, fc_size, train_bn=False):
     """Rows (N, pool, pool, channels) -> class logits (N, classes) and deltas (N, classes, 4)."""
     x = rows = keras.Input((pool_size, pool_size, channels), name="class_head_input")
     for i, kernel in ((1, pool_size), (2, 1)):
-        x = layers.Conv2D(fc_size, kernel, name=f"mrcnn_class_conv{i}")(x)
-        x = FrozenBatchNormalization(train_bn, name=f"mrcnn_class_bn{i}")(x)
-        x = layers.ReLU(name=f"mrcnn_class_relu{i}")(x)
+        names = f"mrcnn_class_conv{i}", f"mrcnn_class_bn{i}"
+        x = conv_bn(x, fc_size, kernel, names, train_bn=train_bn, relu=f"mrcnn_class_relu{i}")
     shared = layers.Reshape((fc_size,), name="pool_squeeze")(x)
     logits = layers.Dense(n_classes, name="mrcnn_class_logits")(shared)
     deltas = layers.Dense(4 * n_classes, name="mrcnn_bbox_fc")(shared)
@@ -27,9 +26,8 @@ def mask_head(pool_size, channels, n_classes, train_bn=False, hidden=256):
     """Rows (N, pool, pool, channels) -> masks (N, 2 pool, 2 pool, classes), 0..1."""
     x = rows = keras.Input((pool_size, pool_size, channels), name="mask_head_input")
     for i in (1, 2, 3, 4):
-        x = layers.Conv2D(hidden, 3, padding="same", name=f"mrcnn_mask_conv{i}")(x)
-        x = FrozenBatchNormalization(train_bn, name=f"mrcnn_mask_bn{i}")(x)
-        x = layers.ReLU(name=f"mrcnn_mask_relu{i}")(x)
+        names = f"mrcnn_mask_conv{i}", f"mrcnn_mask_bn{i}"
+        x = conv_bn(x, hidden, 3, names, padding="same", train_bn=train_bn, relu=f"mrcnn_mask_relu{i}", folded=True)
     x = layers.Conv2DTranspose(hidden, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")(x)
     x = layers.Conv2D(n_classes, 1, activation="sigmoid", name="mrcnn_mask")(x)
     return keras.Model(rows, x, name="mask_head")

@@ -21,8 +21,8 @@ from mrcnn.fpn import fpn
 from mrcnn.heads import apply_class_head, apply_mask_head, class_head, mask_head
 from mrcnn.inference import Detector
 from mrcnn.proposals import propose
-from mrcnn.resnet import resnet
-from mrcnn.roi_align import pyramid_roi_align
+from mrcnn.resnet import leaf_layers, resnet
+from mrcnn.roi_align import in_pieces, pyramid_roi_align
 from mrcnn.rpn import apply_rpn, rpn_model
 from mrcnn.targets import detection_targets
 
@@ -112,14 +112,21 @@ class MaskRCNN(keras.Model):
 
     def classify(self, maps, rois, training=False):
         """Class head on rois (B, R, 4) -> dict of mrcnn_class_logits, mrcnn_class, mrcnn_bbox."""
-        pooled = pyramid_roi_align(maps[:4], rois, self.config.IMAGE_SHAPE, (self.config.POOL_SIZE,) * 2)
+        pool = (self.config.POOL_SIZE,) * 2
+        pooled = in_pieces(lambda some: pyramid_roi_align(maps[:4], some, self.config.IMAGE_SHAPE, pool), rois, pool)
         logits, probabilities, deltas = apply_class_head(_with(self.class_head, training), pooled)
         return {"mrcnn_class_logits": logits, "mrcnn_class": probabilities, "mrcnn_bbox": deltas}
 
     def masks(self, maps, boxes, training=False):
         """Mask head on boxes (B, R, 4) -> (B, R, h, w, classes)."""
-        pooled = pyramid_roi_align(maps[:4], boxes, self.config.IMAGE_SHAPE, (self.config.MASK_POOL_SIZE,) * 2)
-        return apply_mask_head(_with(self.mask_head, training), pooled)
+        pool = (self.config.MASK_POOL_SIZE,) * 2
+
+        def masks_of(some):
+            pooled = pyramid_roi_align(maps[:4], some, self.config.IMAGE_SHAPE, pool)
+            return apply_mask_head(_with(self.mask_head, training), pooled)
+
+        whole = training and self.config.TRAIN_BN is None  # the statistics are those of all rows
+        return masks_of(boxes) if whole else in_pieces(masks_of, boxes, pool)
 
     def inference_boxes(self, image, metas, anchors=None):
         """All of inference but the masks: a dict, with the maps C2..C5 as c_maps and P2..P6 as maps."""
@@ -251,15 +258,6 @@ class MaskRCNN(keras.Model):
     def from_config(cls, config):
         stem = None if config["stem"] is None else keras.saving.deserialize_keras_object(config["stem"])
         return cls(Config(**config["config"]), config["mode"], seed=config["seed"], stem=stem, name=config["name"])
-
-
-def leaf_layers(model):
-    """All layers that are no models themselves, in order."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from leaf_layers(layer)
-        else:
-            yield layer
 
 
 def _with(head, training):

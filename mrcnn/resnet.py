@@ -4,7 +4,7 @@
 """
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 BLOCKS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
 FILTERS = (64, 128, 256, 512)
@@ -29,11 +29,54 @@ class FrozenBatchNormalization(layers.BatchNormalization):
         return {**super().get_config(), "train_bn": self.train_bn}
 
 
-def _conv_bn(x, filters, kernel, names, *, stride=1, padding="valid", train_bn=False, relu=True):
-    """names: (of the convolution, of the normalisation)."""
-    x = layers.Conv2D(filters, kernel, strides=stride, padding=padding, name=names[0])(x)
-    x = FrozenBatchNormalization(train_bn, name=names[1])(x)
-    return layers.ReLU(name=names[0] + "_relu")(x) if relu else x
+class FoldedConv2D(layers.Layer):
+    """A convolution and its frozen normalisation, computed as one convolution; both keep their weights and names.
+
+    The map between the two is never made, so it need not be kept for the gradient either. This pays where the maps are
+    larger than the kernel, as in the mask head.
+    """
+
+    def __init__(self, conv, norm):
+        super().__init__(name=f"{conv.name}_folded", autocast=False)
+        self.conv, self.norm = conv, norm
+
+    @property
+    def layers(self):
+        return self.conv, self.norm
+
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+        self.norm.build(self.conv.compute_output_shape(input_shape))
+
+    def call(self, inputs):
+        conv, norm = self.conv, self.norm
+        scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
+        shift = (conv.bias - norm.moving_mean) * scale + norm.beta
+        inputs, kernel, shift = (ops.cast(x, self.compute_dtype) for x in (inputs, conv.kernel * scale, shift))
+        return ops.conv(inputs, kernel, strides=conv.strides, padding=conv.padding) + shift
+
+    def compute_output_shape(self, input_shape):
+        return self.conv.compute_output_shape(input_shape)
+
+
+def conv_bn(x, filters, kernel, names, *, stride=1, padding="valid", train_bn=False, relu=None, folded=False):
+    """names: (of the convolution, of the normalisation); relu: name of the activation, None for none.
+
+    folded: as a FoldedConv2D, if the normalisation is frozen.
+    """
+    conv = layers.Conv2D(filters, kernel, strides=stride, padding=padding, name=names[0])
+    norm = FrozenBatchNormalization(train_bn, name=names[1])
+    x = FoldedConv2D(conv, norm)(x) if folded and train_bn is False else norm(conv(x))
+    return x if relu is None else layers.ReLU(name=relu)(x)
+
+
+def leaf_layers(model):
+    """All layers that hold no other layers, in order."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model | FoldedConv2D):
+            yield from leaf_layers(layer)
+        else:
+            yield layer
 
 
 def _block(x, stage, letter, filters, stride, train_bn):
@@ -42,11 +85,14 @@ def _block(x, stage, letter, filters, stride, train_bn):
     def names(branch):
         return f"res{stage}{letter}_branch{branch}", f"bn{stage}{letter}_branch{branch}"
 
-    y = _conv_bn(x, filters, 1, names("2a"), stride=stride, train_bn=train_bn)
-    y = _conv_bn(y, filters, 3, names("2b"), padding="same", train_bn=train_bn)
-    y = _conv_bn(y, 4 * filters, 1, names("2c"), train_bn=train_bn, relu=False)
+    def relu(branch):
+        return f"res{stage}{letter}_branch{branch}_relu"
+
+    y = conv_bn(x, filters, 1, names("2a"), stride=stride, train_bn=train_bn, relu=relu("2a"))
+    y = conv_bn(y, filters, 3, names("2b"), padding="same", train_bn=train_bn, relu=relu("2b"))
+    y = conv_bn(y, 4 * filters, 1, names("2c"), train_bn=train_bn)
     if letter == "a":
-        x = _conv_bn(x, 4 * filters, 1, names("1"), stride=stride, train_bn=train_bn, relu=False)
+        x = conv_bn(x, 4 * filters, 1, names("1"), stride=stride, train_bn=train_bn)
     y = layers.Add(name=f"res{stage}{letter}_add")([y, x])
     return layers.ReLU(name=f"res{stage}{letter}_out")(y)
 
@@ -54,7 +100,7 @@ def _block(x, stage, letter, filters, stride, train_bn):
 def stem(x, train_bn=False):
     """Stage 1: the image to a map of 64 channels and a quarter of its size."""
     x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
-    x = _conv_bn(x, 64, 7, ("conv1", "bn_conv1"), stride=2, train_bn=train_bn)
+    x = conv_bn(x, 64, 7, ("conv1", "bn_conv1"), stride=2, train_bn=train_bn, relu="conv1_relu")
     return layers.MaxPooling2D(3, strides=2, padding="same", name="pool1")(x)
 
 

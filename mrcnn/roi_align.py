@@ -15,6 +15,7 @@ from keras import ops
 from mrcnn.boxes import divide
 
 LEVELS = (2, 3, 4, 5)
+SAMPLES_AT_ONCE = 1700  # of an image, by in_pieces: 17 boxes of 14 x 14
 
 
 def crop_and_resize(images, boxes, box_index, crop_shape):
@@ -67,6 +68,13 @@ def pyramid_roi_align(maps, boxes, image_shape, crop_shape, box_index=None):
     base = before * ops.cast(n_images, "int32") + ops.cast(box_index, "int32") * height * width
     pooled = sample_boxes(table, flat, crop_shape, base, height, width)
     return pooled if per_image is None else ops.reshape(pooled, (-1, per_image, *crop_shape, channels))
+
+
+def in_pieces(function, boxes, crop_shape):
+    """function(boxes (B, R, 4)) -> (B, R, ...), a few boxes at a time, so that less memory is needed at once."""
+    n = max(1, SAMPLES_AT_ONCE // math.prod(crop_shape))
+    parts = [function(boxes[:, i : i + n]) for i in range(0, boxes.shape[1], n)]
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
 
 
 def sample_boxes(table, boxes, crop_shape, base, height, width, step=1):

@@ -15,6 +15,8 @@ import h5py
 import keras
 import numpy as np
 
+from mrcnn.resnet import FoldedConv2D
+
 NESTED = ("rpn_model",)  # models that are one group, their inner layers named in the weights' names
 IGNORED = ("top_level_model_weights", "anchors")
 MAX_ATTRIBUTE_BYTES = 64000  # HDF5 keeps attributes below 64 KiB; Keras cuts longer lists into name0, name1, ..
@@ -48,7 +50,7 @@ class LoadReport:
 def _groups(model):
     """(group in the file, layer) of all layers that are no models themselves, in order."""
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
+        if isinstance(layer, keras.Model | FoldedConv2D):
             nested = layer.name in NESTED
             yield from ((layer.name if nested else group, inner) for group, inner in _groups(layer))
         else:
