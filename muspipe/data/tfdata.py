@@ -14,8 +14,13 @@ from muspipe.data.order import crop_order, epoch_order
 from muspipe.data.records import RecordMaker
 
 
-def detection_dataset(source, options: BatchOptions, first_epoch: int = 0, n_epochs: int | None = 1) -> tf.data.Dataset:
-    """Batches as in loader.detection_batches, for `n_epochs` epochs from `first_epoch` (None: without end)."""
+def detection_dataset(
+    source, options: BatchOptions, first_epoch: int = 0, n_epochs: int | None = 1, first_batch: int = 0
+) -> tf.data.Dataset:
+    """Batches as in loader.detection_batches, for `n_epochs` epochs from `first_epoch` (None: without end).
+
+    The first epoch begins with its batch `first_batch`; those before it are not made.
+    """
     maker = RecordMaker(source, options)
     bank = _bank_tensor(maker)
     config, rows = source.config, options.max_units
@@ -38,11 +43,13 @@ def detection_dataset(source, options: BatchOptions, first_epoch: int = 0, n_epo
         images = standardise(add_noise(render(record["maps"], record["signals"]), bank, record))
         return {"images": images[..., None]} | {name: record[name] for name in ("boxes", "masks", "class_ids")}
 
-    return _epochs(order, 1, example, options, len(source), first_epoch, n_epochs)
+    return _epochs(order, 1, example, options, len(source), (first_epoch, first_batch), n_epochs)
 
 
-def twitch_dataset(source, options: BatchOptions, first_epoch: int = 0, n_epochs: int | None = 1) -> tf.data.Dataset:
-    """Batches as in loader.twitch_batches, for `n_epochs` epochs from `first_epoch` (None: without end)."""
+def twitch_dataset(
+    source, options: BatchOptions, first_epoch: int = 0, n_epochs: int | None = 1, first_batch: int = 0
+) -> tf.data.Dataset:
+    """Batches as in loader.twitch_batches; the epochs are chosen as in `detection_dataset`."""
     maker = RecordMaker(source, options)
     bank = _bank_tensor(maker)
     size, n_frames = options.crop_px, source.config.n_frames
@@ -77,7 +84,7 @@ def twitch_dataset(source, options: BatchOptions, first_epoch: int = 0, n_epochs
             "scales": record["sequence_sd"],
         } | ({"signals": record["signal"]} if options.refit else {})
 
-    return _epochs(order, 3, example, options, int(n_units.sum()), first_epoch, n_epochs)
+    return _epochs(order, 3, example, options, int(n_units.sum()), (first_epoch, first_batch), n_epochs)
 
 
 def render(maps, signals):
@@ -119,11 +126,16 @@ def _call(method, specs, *arguments):
     return {name: tf.ensure_shape(x, spec.shape) for x, (name, spec) in zip(tensors, specs.items(), strict=True)}
 
 
-def _epochs(order, n_columns, example, options, n_examples, first_epoch, n_epochs):
-    """Epoch after epoch: order(epoch) gives rows (N, n_columns), example(epoch, row) the example of each."""
+def _epochs(order, n_columns, example, options, n_examples, first, n_epochs):
+    """Epoch after epoch: order(epoch) gives rows (N, n_columns), example(epoch, row) the example of each.
+
+    first: (epoch, batch) to begin with.
+    """
+    first_epoch, first_batch = first
 
     def of_epoch(epoch):
         rows = tf.ensure_shape(tf.numpy_function(order, [epoch], tf.int64), (None, n_columns))
+        rows = rows[tf.where(epoch == first_epoch, first_batch * options.batch_size, 0) :]
         examples = tf.data.Dataset.from_tensor_slices(rows).map(
             lambda row: example(epoch, row), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
@@ -134,6 +146,6 @@ def _epochs(order, n_columns, example, options, n_examples, first_epoch, n_epoch
         n_batches = tf.data.INFINITE_CARDINALITY
     else:
         epochs = tf.data.Dataset.range(first_epoch, first_epoch + n_epochs)
-        n_batches = n_epochs * options.n_batches(n_examples)
+        n_batches = n_epochs * options.n_batches(n_examples) - first_batch
     batches = epochs.flat_map(of_epoch).apply(tf.data.experimental.assert_cardinality(n_batches))
     return batches.prefetch(tf.data.AUTOTUNE)

@@ -55,7 +55,7 @@ def latest(folder: Path) -> tuple[int, dict, list[np.ndarray], list[str]] | None
     InputError if there are some but none is whole."""
     damaged = []
     for path in sorted(folder.glob("step-*.h5"), reverse=True):
-        with contextlib.suppress(OSError, KeyError, ValueError):
+        with contextlib.suppress(Exception):  # h5py answers damage with whatever error comes first
             with h5py.File(path, "r") as file:
                 arrays = [file[str(i)][()] for i in range(len(file))]
                 step, state = int(file.attrs["step"]), file.attrs["state"]
@@ -65,6 +65,12 @@ def latest(folder: Path) -> tuple[int, dict, list[np.ndarray], list[str]] | None
     if damaged:
         raise InputError(f"{damaged[0]}: damaged, and so is every other checkpoint of the run; start the run anew")
     return None
+
+
+def set_aside(damaged: list[str]) -> None:
+    """Rename damaged checkpoints to *.damaged, so that they are not counted among those that are kept."""
+    for path in damaged:
+        os.replace(path, f"{path}.damaged")
 
 
 def restore(model, arrays: list[np.ndarray]) -> None:

@@ -58,6 +58,7 @@ class OnlineEpochs:
         """The sequences of an epoch."""
         key = (_TRAIN if self.split == "train" else _VAL, epoch)
         seed = int(np.random.SeedSequence(self.seed, spawn_key=key).generate_state(1, np.uint32)[0])
+        seed += epoch << 32  # no epoch has another's sequences
         each = self.n_sequences // len(self.configs)
         sources = [OnlineSource(config, seed + i, each) for i, config in enumerate(self.configs)]
         return sources[0] if len(sources) == 1 else Alternating(sources)
@@ -93,7 +94,7 @@ class Examples:
         if self.task == "seg":
             return epoch_order(len(source), options.seed, epoch, options.shuffle)
         rows = crop_order(source.n_units, options.seed, epoch, options.shuffle, options.shuffle_block)
-        return np.resize(rows, (ONLINE_CROPS, 3)) if isinstance(self.epochs, OnlineEpochs) else rows
+        return _filled(rows, ONLINE_CROPS) if isinstance(self.epochs, OnlineEpochs) else rows
 
     def _make_epoch(self, epoch):
         return RecordMaker(self.epochs.source(epoch), self.options), self._rows_of(epoch)
@@ -106,6 +107,30 @@ class Examples:
         rows = rows[index * self.options.batch_size :][: self.options.batch_size]
         return (detection_batch if self.task == "seg" else twitch_batch)(maker, epoch, rows)
 
+    def stream(self, convert, first: int, end: int) -> Iterator:
+        """convert(batch of the step, step) for each step from `first` to `end`, made some steps ahead."""
+        yield from stream(lambda step: convert(self.batch(step), step), first, end)
+
+
+class TensorFlowExamples(Examples):
+    """Examples of a data set through tf.data: the same batches but for the rounding of pixels."""
+
+    def stream(self, convert, first, end):
+        from muspipe.data.tfdata import detection_dataset, twitch_dataset
+
+        epoch, index = divmod(first, self.batches_an_epoch)
+        make = detection_dataset if self.task == "seg" else twitch_dataset
+        dataset = make(self.epochs.source(0), self.options, first_epoch=epoch, n_epochs=None, first_batch=index)
+        steps_and_batches = zip(range(first, end), dataset.as_numpy_iterator(), strict=False)
+        yield from _ahead(convert, ((batch, step) for step, batch in steps_and_batches))
+
+
+def _filled(rows, n):
+    """n crops of the rows (M, 3). A crop that is used again has another index, thus its own flip and noise."""
+    filled = np.resize(rows, (n, 3))
+    filled[:, 2] += np.arange(n) // len(rows) * len(rows)
+    return filled
+
 
 def input_rng(seed: int, step: int) -> np.random.Generator:
     """The random stream of what a model draws when it makes its inputs of a batch."""
@@ -117,18 +142,23 @@ def stream(make, first: int, end: int, n_threads: int | None = None) -> Iterator
 
     What make raises is raised here. n_threads: default one for each core beyond two, up to 12.
     """
+    yield from _ahead(make, ((step,) for step in range(first, end)), n_threads)
+
+
+def _ahead(make, calls, n_threads=None):
+    """make(*arguments) of each of the calls, in order."""
     n_threads = n_threads or min(12, max(1, (os.cpu_count() or 1) - 2))
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="examples")
     ahead: queue.Queue = queue.Queue()
     try:
-        upcoming = iter(range(first, end))
-        for step in itertools.islice(upcoming, n_threads + 2):
-            ahead.put(pool.submit(make, step))
+        upcoming = iter(calls)
+        for arguments in itertools.islice(upcoming, n_threads + 2):
+            ahead.put(pool.submit(make, *arguments))
         while not ahead.empty():
             result = ahead.get().result()
-            step = next(upcoming, None)
-            if step is not None:
-                ahead.put(pool.submit(make, step))
+            arguments = next(upcoming, None)
+            if arguments is not None:
+                ahead.put(pool.submit(make, *arguments))
             yield result
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,6 +38,8 @@ class History:
         """One more row, on the disk when this returns; missing columns are empty."""
         with open(self.path, "a", newline="", encoding="utf-8") as file:
             csv.writer(file).writerow([_text(row.get(name)) for name in self.columns])
+            file.flush()
+            os.fsync(file.fileno())
 
     def read(self) -> list[dict]:
         """Rows as numbers, NaN where empty; a half-written last line is left out."""
@@ -49,14 +52,22 @@ class History:
 
 
 def read_history(path, columns=None) -> list[dict]:
-    """Rows of a history.csv as numbers. InputError if its columns are not the expected ones."""
-    with open(path, newline="", encoding="utf-8") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
+    """Rows of a history.csv as numbers, without those that a crash left half-written. InputError if its columns are not
+    the expected ones."""
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        header, *rows = list(csv.reader(line.replace("\0", "") for line in file)) or [[]]
     if columns is not None and tuple(header) != tuple(columns):
         raise InputError(f"{path}: expected the columns {', '.join(columns)}, got {', '.join(header)}")
-    whole = [row for row in rows if len(row) == len(header)]
-    numbers = [{name: float(text) if text else math.nan for name, text in zip(header, row)} for row in whole]  # noqa: B905
-    return [row | {"step": int(row["step"])} for row in numbers]
+    return [row for row in (_numbers(header, row) for row in rows) if row is not None]
+
+
+def _numbers(header, row):
+    """{column: number} of a row; None if it is not whole."""
+    try:
+        numbers = {name: float(text) if text else math.nan for name, text in zip(header, row, strict=True)}
+        return numbers | {"step": int(row[header.index("step")])}
+    except ValueError:
+        return None
 
 
 def draw_history(rows: list[dict]) -> Figure:

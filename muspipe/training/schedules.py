@@ -63,6 +63,19 @@ class Schedule:
         ]
         return dataclasses.replace(self, phases=tuple(phases))
 
+    def to_dict(self) -> dict:
+        """Plain values."""
+        return {
+            "batch_size": self.batch_size, "patience": self.patience,
+            "phases": [dict(vars(phase)) for phase in self.phases],
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, values: dict) -> Schedule:
+        """Of `to_dict`, also after JSON made lists of its tuples."""
+        phases = [{n: tuple(v) if isinstance(v, list) else v for n, v in phase.items()} for phase in values["phases"]]
+        return cls(tuple(Phase(**phase) for phase in phases), values["batch_size"], values["patience"])
+
     def at(self, step: int) -> tuple[int, int]:
         """(index of the phase, its first step) of a step, 0 the first."""
         start = 0

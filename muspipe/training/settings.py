@@ -40,6 +40,8 @@ class TrainSettings:
     """float32 or mixed_bfloat16"""
     weights: str | None = None
     """File of initial weights; for seg in the layout of mask_rcnn_coco.h5, or of muspipe."""
+    patience: int | None = None
+    """Validations without a better loss after which the run stops; None: the schedule's."""
     val_batches: int = 10
     """Validation batches each time."""
     val_every: int = 100
@@ -54,7 +56,7 @@ class TrainSettings:
         _one_of("scenario", self.scenario, SCENARIOS)
         get_preset(self.task, self.preset)
         self.full_schedule()
-        for name in ("batch_size", "val_batches", "val_every"):
+        for name in ("batch_size", "patience", "val_batches", "val_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name}: expected a number from 1, got {value}")
@@ -72,7 +74,8 @@ class TrainSettings:
         """The schedule with this run's steps and batch size."""
         schedule = get_schedule(self.task, self.schedule)
         schedule = schedule if self.steps is None else schedule.scaled(self.steps)
-        return dataclasses.replace(schedule, batch_size=self.batch_size or schedule.batch_size)
+        patience = self.patience or schedule.patience
+        return dataclasses.replace(schedule, batch_size=self.batch_size or schedule.batch_size, patience=patience)
 
     def simulations(self) -> list[SimulationConfig]:
         """Configs of the online sequences."""

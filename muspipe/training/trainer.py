@@ -9,8 +9,11 @@ summary.json      how it ended: steps, hours, losses, memory
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import math
+import shutil
 import signal
 import threading
 import time
@@ -24,15 +27,17 @@ from muspipe.models import build, weights
 from muspipe.training import checkpoints
 from muspipe.training.devices import TensorBoard, make_devices, peak_memory_gb
 from muspipe.training.examples import ONLINE_SEQUENCES as SEQUENCES
-from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, input_rng, stream
+from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, input_rng
 from muspipe.training.history import History
-from muspipe.training.schedules import make_optimizer
+from muspipe.training.schedules import Schedule, make_optimizer
 from muspipe.training.settings import TrainSettings, versions
 from simulator.errors import InputError
 from simulator.files import atomic_path
 
 CHECKPOINT_S = 300.0
 """Seconds between checkpoints."""
+DRAWING_SHARE = 0.02
+"""Of the time of a run that may go into drawing loss.png."""
 
 
 class TrainingError(InputError):
@@ -45,23 +50,39 @@ def new_run(folder, settings: TrainSettings) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: exists already; give --resume to go on with it, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    schedule = settings.full_schedule()
     config = {
         "settings": settings.to_dict(),
         "preset": settings.preset_values(),
-        "schedule": {"batch_size": schedule.batch_size, "patience": schedule.patience,
-                     "phases": [vars(phase) for phase in schedule.phases]},
+        "schedule": settings.full_schedule().to_dict(),
         "versions": versions(),
-    }  # fmt: skip
+    }
     _write_json(folder / "config.json", config)
+
+
+def discard(folder) -> None:
+    """Take away what `new_run` made, of a run that could not begin."""
+    folder = Path(folder)
+    for name in ("config.json", "history.csv"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+    with contextlib.suppress(OSError):  # something else is in it
+        folder.rmdir()
 
 
 def read_settings(folder) -> TrainSettings:
     """Of the run in a folder. InputError if there is none."""
+    return read_run(folder)[0]
+
+
+def read_run(folder) -> tuple[TrainSettings, dict, Schedule]:
+    """(settings, preset, schedule) of the run in a folder, as they were when it began, whatever the preset and schedule
+    of that name are now. InputError if there is none."""
     path = Path(folder) / "config.json"
     try:
-        return TrainSettings.from_dict(json.loads(path.read_text(encoding="utf-8"))["settings"])
-    except FileNotFoundError:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        settings, preset = TrainSettings.from_dict(config["settings"]), dict(config["preset"])
+        return settings, preset, Schedule.from_dict(config["schedule"])
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder}: expected the folder of a run, but there is no config.json") from None
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, InputError):
@@ -75,8 +96,8 @@ class Trainer:
 
     def __init__(self, folder, *, devices=1, max_minutes=None, progress=None, tensorboard=False):
         self.folder = Path(folder)
-        self.settings = read_settings(folder)
-        self.schedule = self.settings.full_schedule()
+        self._entered = time.monotonic()
+        self.settings, self.preset, self.schedule = read_run(folder)
         self.devices = make_devices(devices)
         if self.schedule.batch_size % self.devices.count:
             raise InputError(
@@ -88,6 +109,7 @@ class Trainer:
         self.step = 0
         self.damaged: list[str] = []
         self._stop = threading.Event()
+        self._drawn, self._drawing_s = -math.inf, 0.0
         self._tensorboard = TensorBoard(self.folder / "tensorboard") if tensorboard else None
 
     def run(self) -> dict:
@@ -102,12 +124,15 @@ class Trainer:
             if self.settings.weights:
                 self._initial_weights()
         else:
-            self.step, self.state, arrays, self.damaged = found
+            self.step, state, arrays, self.damaged = found
+            self._same_data(state)
             checkpoints.restore(self.model, arrays)
+            checkpoints.set_aside(self.damaged)
+            self.state |= state
         checkpoints.check_space(self.folder, self.model)
         self.history.start(self.step)
         self._started, self._seconds_before = time.monotonic(), self.state["seconds"]
-        reason = "finished"
+        reason = "early stopping" if self._patience_is_over() else "finished"
         with self._signals():
             while self.step < self.schedule.steps and reason == "finished":
                 reason = self._run_phase(phase)
@@ -131,18 +156,35 @@ class Trainer:
                 )
         return FixedEpochs(train), FixedEpochs(val)
 
+    def _same_data(self, state):
+        """InputError if a checkpoint with this state has seen other data than there are now."""
+        before, now = state.get("data"), self._fingerprint()
+        if before is not None and before != now:
+            raise InputError(
+                f"{self.settings.data}: is not the data set that {self.folder} has been trained on; put that one back, "
+                "or start another run"
+            )
+
+    def _fingerprint(self):
+        if self.settings.data is None:
+            return None
+        text = json.dumps(self._train_source.dataset.manifest, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def _build(self):
         import keras
 
         keras.config.set_dtype_policy(self.settings.precision)
         with self.devices.scope():
-            self.model = build(self.settings.task, self.settings.preset_values(), seed=self.settings.seed)
+            self.model = build(self.settings.task, self.preset, seed=self.settings.seed)
 
     def _initial_weights(self):
         self.model.load_initial_weights(self.settings.weights)
 
     def _begin_phase(self, step):
         """Freeze, compile and choose the noise of the phase that a step is in; -> (phase, its first step, its end)."""
+        import keras
+
         index, start = self.schedule.at(step)
         phase = self.schedule.phases[index]
         with self.devices.scope():
@@ -154,21 +196,23 @@ class Trainer:
             clean_share=self.settings.clean_share if snr_db is not None else 0.0,
             **self.model.preset.get("data", {}),
         )  # fmt: skip
-        self._examples = Examples(self.settings.task, self._train_source, options)
+        through_tensorflow = self.settings.data is not None and keras.backend.backend() == "tensorflow"
+        kind = TensorFlowExamples if through_tensorflow else Examples
+        self._examples = kind(self.settings.task, self._train_source, options)
         validation = Examples(self.settings.task, self._val_source, options)
         n_val = min(self.settings.val_batches, validation.batches_an_epoch)
-        self._validation = [self._inputs(validation, i) for i in range(n_val)]
+        self._validation = [self._inputs(validation.batch(i), i) for i in range(n_val)]
         return phase, start, start + phase.steps
 
-    def _inputs(self, examples, step):
-        return self.model.batch_inputs(examples.batch(step), input_rng(self.settings.seed, step))
+    def _inputs(self, batch, step):
+        return self.model.batch_inputs(batch, input_rng(self.settings.seed, step))
 
     def _run_phase(self, phase):
         """Steps to the phase's end, or until there is a reason to stop: its name."""
-        last_saved = time.monotonic()
-        for inputs in stream(lambda step: self._inputs(self._examples, step), self.step, phase[2]):
-            began = time.monotonic()
+        last_saved = began = time.monotonic()
+        for inputs in self._examples.stream(self._inputs, self.step, phase[2]):
             losses = self.devices.train(self.model, inputs)
+            rate = self.schedule.batch_size / max(time.monotonic() - began, 1e-9)  # waiting for the input included
             self.step += 1
             self._check_finite(losses)
             self._count(losses)
@@ -176,7 +220,6 @@ class Trainer:
                 self._validate()
             if self.step % self.row_every == 0 or self.step == self.schedule.steps:
                 self._write_row()
-            rate = self.schedule.batch_size / max(time.monotonic() - began, 1e-9)
             self.progress(self.step, self.schedule.steps, losses, rate)
             reason = self._reason_to_stop()
             if reason or self.step == phase[2] or time.monotonic() - last_saved > CHECKPOINT_S:
@@ -184,17 +227,19 @@ class Trainer:
                 last_saved = time.monotonic()
             if reason:
                 return reason
+            began = time.monotonic()
         return "finished"
 
     def _reason_to_stop(self):
         if self._stop.is_set():
             return "interrupted"
-        if self.max_minutes is not None and time.monotonic() - self._started > 60 * self.max_minutes:
+        if self.max_minutes is not None and time.monotonic() - self._entered > 60 * self.max_minutes:
             return "time is up"
+        return "early stopping" if self._patience_is_over() else None
+
+    def _patience_is_over(self):
         patience = self.schedule.patience
-        if patience is not None and self.state["since_best"] >= patience:
-            return "early stopping"
-        return None
+        return patience is not None and self.state["since_best"] >= patience
 
     def _check_finite(self, losses):
         if all(math.isfinite(value) for value in losses.values()):
@@ -235,18 +280,26 @@ class Trainer:
         losses = {name: total / n for name, total in self.state["sums"].items()}
         self.state["sums"], self.state["count"] = {}, 0
         self.history.add({"step": self.step, "hours": self._seconds() / 3600, **losses, **self.state["val"]})
-        self.history.draw(self.folder / "loss.png")
+        if time.monotonic() - self._drawn > self._drawing_s / DRAWING_SHARE:
+            self._draw()
         if self._tensorboard is not None:
             self._tensorboard.write(self.step, losses | self.state["val"])
 
+    def _draw(self):
+        began = time.monotonic()
+        self.history.draw(self.folder / "loss.png")
+        self._drawn = time.monotonic()
+        self._drawing_s = self._drawn - began
+
     def _checkpoint(self):
-        self.state["seconds"] = self._seconds()
+        self.state |= {"seconds": self._seconds(), "data": self._fingerprint()}
         checkpoints.save(self.folder / "checkpoints", self.step, self.model, self.state)
 
     def _seconds(self):
         return self._seconds_before + time.monotonic() - self._started
 
     def _finish(self, reason):
+        self._draw()
         summary = {
             "reason": reason, "step": self.step, "of": self.schedule.steps, "hours": round(self._seconds() / 3600, 4),
             "best": self.state["best"], "last": self.state["val"], "weights": self.model.count_params(),

@@ -77,6 +77,7 @@ def test_missing_data_and_weights(tmp_path, capsys):
     weights = ["--weights", str(tmp_path / "no.h5")]
     assert main_train(["twitch", "--out", str(tmp_path / "run2"), *NEW, *weights]) == 2
     assert "no.h5" in capsys.readouterr().err
+    assert not (tmp_path / "run2").exists()  # so that the next try may have the name
 
 
 def test_threads_are_limited_before_numpy_is_loaded(tmp_path):
