@@ -18,7 +18,7 @@ setup(
     license_files=["LICENSE"],
     author="The muspipe developers",
     packages=find_packages(include=["simulator", "simulator.*", "muspipe", "muspipe.*", "mrcnn", "mrcnn.*"]),
-    package_data={"": ["*.json", "*.npy", "*.npz", "*.h5", "*.html", "files/*"]},
+    package_data={"": ["*.json", "*.npy", "*.npz", "*.h5", "*.html", "*.md", "files/*"]},
     python_requires=">=3.11",
     install_requires=[
         "tensorflow>=2.18",  # the first that takes NumPy 2
