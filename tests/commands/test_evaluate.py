@@ -35,7 +35,7 @@ def test_writes_numbers_table_and_picture(data, tmp_path, capsys):
 @pytest.mark.parametrize(
     "changes, said",
     [
-        (["--method", "pca"], "unknown method 'pca': expected one of deep, ica, stica"),
+        (["--method", "pca"], "unknown method 'pca': expected one of deep, hybrid, ica, stica"),
         (["--split", "test"], "no split 'test': expected one of val"),
         (["--snr", "nan"], "--snr: expected decibels"),
         (["--limit", "0"], "--limit: expected a number from 1"),

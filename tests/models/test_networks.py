@@ -91,17 +91,19 @@ def test_amplitude_normalised_loss_on_paper():
     assert float(loss) == pytest.approx((0.25 + 0.25) / 4)
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_trains_and_the_loss_falls(task, small_presets, batches, rng):
+@pytest.mark.parametrize("task, falls", [("seg", "rpn_class_loss"), ("twitch", "loss")])
+def test_trains_and_the_loss_falls(task, falls, small_presets, batches, rng):
+    """Of the segmentation the RPN's loss: those of the heads are of other RoIs in every step."""
     model = build(task, small_presets[task], seed=1)
     inputs = model.batch_inputs(batches[task], rng)
-    model.compile(optimizer=keras.optimizers.Adam(1e-2))
+    model.compile(optimizer=keras.optimizers.Adam(3e-3))
     losses = []
-    for _ in range(6):
+    for _ in range(8):
         logs = model.train_on_batch(inputs, return_dict=True)
-        losses.append(float(logs["loss"]))
+        losses.append(float(logs[falls]))
+        assert np.isfinite(list(logs.values())).all()
         model.reset_metrics()
-    assert np.isfinite(losses).all() and losses[-1] < 0.95 * losses[0]
+    assert losses[-1] < 0.95 * losses[0]
     assert set(logs) == {"loss", *model.loss_names}
 
 

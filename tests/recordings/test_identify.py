@@ -37,7 +37,7 @@ def test_source_is_kept(tmp_path, velocity, fake_method):
 def test_wrong_arguments(recording, velocity, fake_method):
     with pytest.raises(InputError, match="expected a Recording, got ndarray"):
         identify(velocity)
-    with pytest.raises(InputError, match="unknown method 'magic': expected one of deep, ica"):
+    with pytest.raises(InputError, match="unknown method 'magic': expected one of deep, hybrid, ica"):
         identify(recording, method="magic")
     with pytest.raises(InputError, match="n_apples"):
         identify(recording, method="fake", n_apples=1)

@@ -1,0 +1,63 @@
+"""The networks that come with the package do what their cards say, on sequences that nobody trained on."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import json
+
+import numpy as np
+import pytest
+
+from muspipe.evaluation.compare import compare
+from muspipe.methods import get_method
+from muspipe.models import pretrained, weights
+from simulator import SimulationConfig, simulate
+from simulator.files import sha256_of_file
+
+GEOMETRY = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    return [simulate(SimulationConfig.scenario("physiological", n_units=12), 7_000_000 + k) for k in range(4)]
+
+
+def measured(method, sequences):
+    rows = []
+    for sequence in sequences:
+        velocity = sequence.render(10.0)
+        truth = {"territories": sequence.territories} if getattr(method, "needs_truth", False) else {}
+        units = method.find(velocity, **GEOMETRY, **truth)
+        rows.append(
+            compare(units.territories, units.twitch_trains, sequence.territories, sequence.twitch_trains, 400.0)
+        )
+    return {name: np.mean([row[name] for row in rows]) for name in ("recall", "precision", "dice", "roa")}
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_files_are_those_of_their_cards(name):
+    path = pretrained.path_of(name)
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["name"] == name and card["sha256"] == sha256_of_file(path)
+    preset, arrays, meta = weights.read(path)
+    assert preset["name"] == card["preset"] and meta["name"] == name
+    assert sum(array.size for array in arrays.values()) == card["weights"]
+    assert path.stat().st_size < 4e6
+
+
+def test_there_are_three():
+    assert pretrained.names() == ["seg-compact", "twitch-compact", "twitch-refit"]
+
+
+@pytest.mark.parametrize("method", ["deep", "hybrid"])
+def test_territories(method, sequences):
+    found = measured(get_method(method), sequences)
+    assert found["recall"] > 0.9 and found["precision"] > 0.9 and found["dice"] > 0.9 and found["roa"] > 0.93
+
+
+@pytest.mark.parametrize("twitch", ["twitch-compact", "twitch-refit"])
+def test_twitch_trains(twitch, sequences):
+    found = measured(get_method("twitch-true", twitch=twitch), sequences)
+    mean = measured(get_method("twitch-true", signals="mean"), sequences)
+    assert found["roa"] > 0.93 and found["roa"] > mean["roa"] + 0.02
