@@ -20,10 +20,8 @@ def expected_shapes(config, mode, with_stem=False):
     n_anchors *= config.anchors_per_cell
     shapes = {"input_image_meta": ((None, config.IMAGE_META_SIZE), "a meta vector an image")}
     if not with_stem:
-        shapes["input_image"] = (
-            (None, *config.input_shape),
-            "(images, height, width, channels) of the network's input",
-        )
+        meaning = "(images, height, width, channels) of the network's input"
+        shapes["input_image"] = (None, *config.input_shape), meaning
     if mode == "inference":
         return shapes
     n = config.MAX_GT_INSTANCES
@@ -56,10 +54,7 @@ def check_image(name, image, channels):
 
 
 def check_values(inputs, config):
-    """Ground truth of a batch, where it is given as NumPy arrays:
-
-    boxes inside the image, class ids of the configuration.
-    """
+    """Ground truth given as NumPy arrays: boxes inside the image, class ids of the configuration."""
     if not isinstance(inputs, dict):
         return
     ids, boxes = inputs.get("input_gt_class_ids"), inputs.get("input_gt_boxes")

@@ -16,6 +16,7 @@ RESIZE_MODES = ("none", "square", "pad64", "crop")
 LEFT_OUT = {
     "COMPUTE_BACKBONE_SHAPE": "BACKBONE cannot be a function here; give a FEATURE_MAP_SHAPE, or a `stem` to MaskRCNN",
 }
+FOLLOWS = {"BATCH_SIZE": "IMAGES_PER_GPU and GPU_COUNT", "IMAGE_META_SIZE": "NUM_CLASSES"}
 LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 
 
@@ -88,12 +89,24 @@ class Config:
     GRADIENT_CLIP_NORM = 5.0  # of all gradients together
     LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES}
 
+    _declared_image_shape = None
+
+    def __init_subclass__(cls):
+        """A subclass may set all options but those that follow from others; IMAGE_SHAPE means the same as a keyword."""
+        for name in {*LEFT_OUT, *FOLLOWS} & set(vars(cls)):
+            raise ValueError(f"{cls.__name__}: option {name}: {LEFT_OUT.get(name) or 'set ' + FOLLOWS[name]}")
+        if "IMAGE_SHAPE" in vars(cls):
+            cls._declared_image_shape = cls.IMAGE_SHAPE
+            del cls.IMAGE_SHAPE
+
     def __init__(self, **options):
         self._image_shape = None
-        image_shape = options.pop("IMAGE_SHAPE", None)
+        image_shape = options.pop("IMAGE_SHAPE", self._declared_image_shape)
         for name, value in options.items():
             if name in LEFT_OUT:
                 raise ValueError(f"option {name} is left out: {LEFT_OUT[name]}")
+            if name in FOLLOWS:
+                raise ValueError(f"option {name} follows from others: set {FOLLOWS[name]}")
             if name not in self.names():
                 near = difflib.get_close_matches(name, self.names(), 1)
                 raise ValueError(f"unknown option {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
@@ -159,15 +172,24 @@ class Config:
         return [n for n in dir(cls) if n.isupper() and not isinstance(getattr(cls, n), property)]
 
     def to_dict(self):
-        """Plain values; Config(**config.to_dict()) is equal."""
+        """Plain values; Config.from_dict(config.to_dict()) is equal."""
         plain = {name: _plain(getattr(self, name)) for name in self.names()}
         return plain if self._image_shape is None else {**plain, "IMAGE_SHAPE": list(self._image_shape)}
+
+    @classmethod
+    def from_dict(cls, values):
+        """Of to_dict, options of a subclass of your own included."""
+        own = {n: v for n, v in values.items() if n not in (*cls.names(), "IMAGE_SHAPE")}
+        known = {n: v for n, v in values.items() if n not in own}
+        return (type(cls.__name__, (cls,), own) if own else cls)(**known)
 
     def check(self):
         """Raises a ValueError that names what was expected and what came."""
         _one_of("BACKBONE", self.BACKBONE, BACKBONES)
         _one_of("IMAGE_RESIZE_MODE", self.IMAGE_RESIZE_MODE, RESIZE_MODES)
         _one_of("TRAIN_BN", self.TRAIN_BN, (False, None))
+        if self.NUM_CLASSES < 1:
+            raise ValueError(f"NUM_CLASSES: expected at least 1, the background, got {self.NUM_CLASSES}")
         if set(self.LOSS_WEIGHTS) != set(LOSS_NAMES):
             raise ValueError(f"LOSS_WEIGHTS: expected the names {LOSS_NAMES}, got {tuple(self.LOSS_WEIGHTS)}")
         for name, length in (("BACKBONE_STRIDES", 5), ("RPN_ANCHOR_SCALES", 5), ("RPN_BBOX_STD_DEV", 4),
@@ -180,9 +202,8 @@ class Config:
             if getattr(self, name) is not None and len(getattr(self, name)) != 4:
                 raise ValueError(f"{name}: expected 4 values, of stages 2 to 5, got {getattr(self, name)}")
         if tuple(self.MASK_SHAPE) != (2 * self.MASK_POOL_SIZE,) * 2:
-            raise ValueError(
-                f"MASK_SHAPE: expected twice MASK_POOL_SIZE, {2 * self.MASK_POOL_SIZE}, got {self.MASK_SHAPE}"
-            )
+            side = 2 * self.MASK_POOL_SIZE
+            raise ValueError(f"MASK_SHAPE: expected {(side, side)}, twice MASK_POOL_SIZE, got {self.MASK_SHAPE}")
         self._check_sizes()
 
     def _check_sizes(self):

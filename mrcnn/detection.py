@@ -16,8 +16,9 @@ def meta_windows(image_metas, image_shape):
 
 
 def detect_boxes(rois, probabilities, deltas, windows, *, std_dev, min_confidence, nms_threshold, max_instances):
-    """rois (B, R, 4), probabilities (B, R, classes), deltas (B, R, classes, 4), windows (B, 4) -> (B, max_instances,
-    6).
+    """Detections (B, max_instances, 6).
+
+    rois (B, R, 4), probabilities (B, R, classes), deltas (B, R, classes, 4), windows (B, 4).
 
     A proposal's class is the most probable of all, background included. The threshold of 0 switches its test off. NMS
     runs within each class; the limit per class is the limit of the image, so that one pass over all classes, best score

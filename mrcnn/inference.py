@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mrcnn import checks
+from mrcnn import checks, molding
 from mrcnn.roi_align import pyramid_roi_align
 
 SIZES = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -83,23 +83,15 @@ class Detector:
             raise ValueError("detect takes pictures, but this network sees feature maps: use detect_molded")
         for i, image in enumerate(images):
             checks.check_image(f"images[{i}]", image, self.config.IMAGE_CHANNEL_COUNT)
-        from mrcnn import molding  # not needed to train or to get the numbers of the stages
-
-        molded, metas, windows = molding.mold_inputs(images, self.config)
+        if not len(images):
+            raise ValueError("images: expected at least one picture, got none")
         size = self.config.BATCH_SIZE
+        return [result for i in range(0, len(images), size) for result in self._detect_batch(images[i : i + size])]
+
+    def _detect_batch(self, images):
+        molded, metas, windows = molding.mold_inputs(images, self.config)
         results = []
-        for start in range(0, len(images), size):
-            batch = slice(start, start + size)
-            detections, masks = self.run(molded[batch], metas[batch])
-            for i, image in enumerate(images[batch]):
-                results.append(self._unmolded(image, molded[start + i], windows[start + i], detections[i], masks[i]))
+        for image, window, detections, masks in zip(images, windows, *self.run(molded, metas), strict=True):
+            final = molding.unmold_detections(detections, masks, image.shape, molded.shape[1:], window)
+            results.append(dict(zip(("rois", "class_ids", "scores", "masks"), final, strict=True)))
         return results
-
-    def _unmolded(self, image, molded, window, detections, masks):
-        from mrcnn import molding
-
-        every_class = np.zeros((len(detections), *self.config.MASK_SHAPE, self.config.NUM_CLASSES), np.float32)
-        n = np.arange(len(masks))
-        every_class[n, :, :, detections[: len(masks), 4].astype(int)] = masks
-        final = molding.unmold_detections(detections, every_class, image.shape, molded.shape, window)
-        return dict(zip(("rois", "class_ids", "scores", "masks"), final, strict=True))

@@ -66,7 +66,7 @@ def mrcnn_class_loss(class_ids, logits, active_class_ids):
 
 
 def mrcnn_bbox_loss(class_ids, target_deltas, deltas):
-    """Over the positives and their own class:
+    """Over the positives and their own class.
 
     class_ids int (B, P), target_deltas (B, P, 4), deltas (B, P, classes, 4).
     """
@@ -76,7 +76,7 @@ def mrcnn_bbox_loss(class_ids, target_deltas, deltas):
 
 
 def mrcnn_mask_loss(class_ids, target_masks, masks):
-    """Over the positives and their own class:
+    """Over the positives and their own class.
 
     class_ids int (B, P), target_masks (B, P, h, w), masks (B, P, h, w, classes).
     """

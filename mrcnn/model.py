@@ -12,7 +12,7 @@ import re
 import keras
 from keras import ops
 
-from mrcnn import checks, losses
+from mrcnn import checks, losses, weights
 from mrcnn.anchors import normalized_anchors
 from mrcnn.boxes import norm_boxes_graph
 from mrcnn.config import LOSS_NAMES, Config
@@ -200,6 +200,7 @@ class MaskRCNN(keras.Model):
             optimizer = keras.optimizers.SGD(c.LEARNING_RATE, c.LEARNING_MOMENTUM, global_clipnorm=c.GRADIENT_CLIP_NORM)
         kwargs.setdefault("jit_compile", False if keras.backend.backend() == "tensorflow" else "auto")
         super().compile(optimizer=optimizer, **kwargs)
+        self._compile_options = kwargs
         if self.built and self.mode == "training":
             self.optimizer.build(self.trainable_variables)  # or TensorFlow traces the first step twice
 
@@ -211,6 +212,17 @@ class MaskRCNN(keras.Model):
         """As keras.Model.fit. Ground truth given as NumPy arrays is checked first."""
         checks.check_values(x, self.config)
         return super().fit(x, *args, **kwargs)
+
+    def load_weights(self, filepath, *args, by_name=True, exclude=(), **kwargs):
+        """Keras' own files, .weights.h5, as any model; other .h5, as mask_rcnn_coco.h5, by `mrcnn.weights.load_weights`.
+
+        -> its report. by_name: there is no other way; the argument is taken so that Matterport's calls work.
+        """
+        if str(filepath).endswith(".h5") and not str(filepath).endswith(".weights.h5"):
+            if not by_name:
+                raise ValueError("by_name: expected True, as layers are matched by their names, got False")
+            return weights.load_weights(self, filepath, exclude or (), *args, **kwargs)
+        return super().load_weights(filepath, *args, **kwargs)
 
     def set_trainable(self, layers):
         """Trains only the layers whose whole name matches a regular expression, or "heads", "3+", "4+", "5+", "all".
@@ -225,9 +237,8 @@ class MaskRCNN(keras.Model):
         if not chosen:
             raise ValueError(f"no layer with weights has a name that matches {pattern.pattern!r}")
         if self.compiled:
-            self.compile(
-                optimizer=type(self.optimizer).from_config(self.optimizer.get_config()), jit_compile=self.jit_compile
-            )
+            optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
+            self.compile(optimizer, **self._compile_options)
         return chosen
 
     def detect(self, images):
@@ -257,7 +268,7 @@ class MaskRCNN(keras.Model):
     @classmethod
     def from_config(cls, config):
         stem = None if config["stem"] is None else keras.saving.deserialize_keras_object(config["stem"])
-        return cls(Config(**config["config"]), config["mode"], seed=config["seed"], stem=stem, name=config["name"])
+        return cls(Config.from_dict(config["config"]), config["mode"], seed=config["seed"], stem=stem, name=config["name"])
 
 
 def _with(head, training):

@@ -92,7 +92,12 @@ def resize_for(image, config, rng=None):
 
 def mold_image(image, config):
     """float32: the mean pixel taken off."""
-    return np.asarray(image).astype(np.float32) - _mean_pixel(config)
+    image, mean = np.asarray(image), _mean_pixel(config)
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise ValueError("image: expected finite values, got some that are not")
+    if image.dtype.kind in "fb" and image.any() and image.max() <= 1 < mean.max():
+        raise ValueError(f"image: expected values of 0 to 255, as MEAN_PIXEL has, got {image.dtype} of 0 to 1")
+    return image.astype(np.float32) - mean
 
 
 def unmold_image(molded, config):

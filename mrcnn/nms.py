@@ -77,9 +77,7 @@ def nms_sorted(boxes, iou_threshold, max_output, *, valid=None, groups=None, til
 
 
 class _EmptyKept:
-    """Room for max_output kept boxes an image, and one more slot that takes what is not kept and is never read as a
-    box.
-    """
+    """Room for max_output kept boxes an image, and a slot that takes what is not kept and is never read as a box."""
 
     def __init__(self, boxes, max_output):
         self.n = max_output + 1

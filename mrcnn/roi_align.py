@@ -1,5 +1,6 @@
-"""RoIAlign of Matterport's design: crop-and-resize, one bilinear sample a bin, from the pyramid level that fits the
-box.
+"""RoIAlign of Matterport's design: crop-and-resize, one bilinear sample a bin.
+
+A box reads the level of the pyramid that fits its size.
 
 (N, 4)  (y1, x1, y2, x2), normalised: corners of the box fall on the first and the last sample. Samples outside the map
 are 0. Gradients go to the maps, none to the boxes.
@@ -15,7 +16,7 @@ from keras import ops
 from mrcnn.boxes import divide
 
 LEVELS = (2, 3, 4, 5)
-SAMPLES_AT_ONCE = 1700  # of an image, by in_pieces: 17 boxes of 14 x 14
+SAMPLES_AT_ONCE = 1700  # of an image, by in_pieces: 8 boxes of 14 x 14, 34 of 7 x 7
 
 
 def crop_and_resize(images, boxes, box_index, crop_shape):
@@ -45,8 +46,9 @@ def roi_log2(boxes, image_shape):
 
 
 def pyramid_roi_align(maps, boxes, image_shape, crop_shape, box_index=None):
-    """Features of boxes (B, R, 4) -> (B, R, *crop_shape, C), or of boxes (N, 4) with box_index (N,) -> (N, *crop_shape,
-    C).
+    """Features of boxes (B, R, 4) -> (B, R, *crop_shape, C);
+
+    or of boxes (N, 4), each in image box_index (N,), -> (N, *crop_shape, C).
 
     maps: P2..P5, (B, H, W, C) each; image_shape (H, W, ...) [px] of the network's image.
     """
@@ -91,12 +93,8 @@ def sample_boxes(table, boxes, crop_shape, base, height, width, step=1):
         values = ops.take(table, index, axis=0)
         return values if "float" in _dtype_name(values) else ops.cast(values, "float32")
 
-    top_left, top_right, bottom_left, bottom_right = (
-        read(top, left),
-        read(top, right),
-        read(bottom, left),
-        read(bottom, right),
-    )
+    top_left, top_right = read(top, left), read(top, right)
+    bottom_left, bottom_right = read(bottom, left), read(bottom, right)
     extra = (1,) * (len(top_left.shape) - 3)
     dtype = top_left.dtype
     weight_x = ops.reshape(ops.cast(weight_x, dtype), (-1, 1, crop_shape[1], *extra))

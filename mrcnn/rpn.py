@@ -5,14 +5,13 @@ from keras import layers, ops
 
 
 def rpn_model(channels, anchors_per_cell, anchor_stride, hidden=512):
-    """Map (B, H, W, channels) -> logits (B, A, 2) as (background, foreground) and deltas (B, A, 4);
+    """Map (B, H, W, channels) -> logits (B, A, 2) as (background, foreground) and deltas (B, A, 4).
 
-    a cell's anchors follow each other, the ratio varying fastest.
+    A cell's anchors follow each other, the ratio varying fastest.
     """
     x = keras.Input((None, None, channels), name="input_rpn_feature_map")
-    shared = layers.Conv2D(hidden, 3, strides=anchor_stride, padding="same", activation="relu", name="rpn_conv_shared")(
-        x
-    )
+    options = {"strides": anchor_stride, "padding": "same", "activation": "relu"}
+    shared = layers.Conv2D(hidden, 3, **options, name="rpn_conv_shared")(x)
     logits = layers.Conv2D(2 * anchors_per_cell, 1, name="rpn_class_raw")(shared)
     deltas = layers.Conv2D(4 * anchors_per_cell, 1, name="rpn_bbox_pred")(shared)
     outputs = [
