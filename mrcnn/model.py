@@ -214,7 +214,7 @@ class MaskRCNN(keras.Model):
         return super().fit(x, *args, **kwargs)
 
     def load_weights(self, filepath, *args, by_name=True, exclude=(), **kwargs):
-        """Keras' own files, .weights.h5, as any model; other .h5, as mask_rcnn_coco.h5, by `mrcnn.weights.load_weights`.
+        """Keras' files, .weights.h5, as any model; other .h5, as mask_rcnn_coco.h5, by `mrcnn.weights.load_weights`.
 
         -> its report. by_name: there is no other way; the argument is taken so that Matterport's calls work.
         """
@@ -268,7 +268,8 @@ class MaskRCNN(keras.Model):
     @classmethod
     def from_config(cls, config):
         stem = None if config["stem"] is None else keras.saving.deserialize_keras_object(config["stem"])
-        return cls(Config.from_dict(config["config"]), config["mode"], seed=config["seed"], stem=stem, name=config["name"])
+        options = Config.from_dict(config["config"])
+        return cls(options, config["mode"], seed=config["seed"], stem=stem, name=config["name"])
 
 
 def _with(head, training):
