@@ -53,7 +53,8 @@ def get_method(name: str, **settings):
         raise InputError(f"unknown method {name!r}: expected one of {', '.join(METHODS)}")
     module, _, attribute = METHODS[name].partition(":")
     method = getattr(importlib.import_module(module), attribute)
-    try:
-        return method(**settings)
-    except TypeError as error:
-        raise InputError(f"method {name!r}: {error}") from error
+    known = [field.name for field in dataclasses.fields(method)]
+    for setting in settings:
+        if setting not in known:
+            raise InputError(f"method {name!r} has no setting {setting!r}; it has {', '.join(known)}")
+    return method(**settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from muspipe.commands.settings import add_settings, parse_settings
+from muspipe.commands.settings import add_settings, given_settings
 
 OUTPUTS = ("metrics.json", "table.md", "metrics.png")
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         with output_files(out, OUTPUTS, args.overwrite) as folder:
             metrics = evaluate(
                 args.data, args.method, out, split=args.split, snrs_db=args.snr, limit=args.limit,
-                workers=args.workers, settings=parse_settings(args.settings), progress=progress,
+                workers=args.workers, settings=given_settings(args), progress=progress,
             )  # fmt: skip
             table = markdown_table(metrics)
             (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from muspipe.commands.settings import add_settings, parse_settings
+from muspipe.commands.settings import add_settings, given_settings
 
 OUTPUTS = {
     "result.h5": "territories, twitch trains, firings, scores, settings",
@@ -74,7 +74,7 @@ def _identify_into(folder, args):
         )
         truth = _load_truth(args.truth, recording) if args.truth else None
         step("identifying")
-        result = identify(recording, method=args.method, **parse_settings(args.settings))
+        result = identify(recording, method=args.method, **given_settings(args))
         metrics = _compare(result, truth) if truth else None
         step("drawing")
         from muspipe.figures.identification import draw_identification

@@ -18,7 +18,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, task: str) -> None:
     source.add_argument("--data", metavar="DIR", help="data set made by `muspipe simulate`")
     source.add_argument("--online", action="store_true", help="simulate fresh sequences for every batch")
     add("--scenario", metavar="NAME", help="paper (default) or physiological; online also both")
-    add("--preset", metavar="NAME", help=f"paper, compact (default){', refit' if task == 'twitch' else ''}")
+    add("--preset", metavar="NAME", help=f"paper, compact (default), {'refit' if task == 'twitch' else 'centre'}")
     add("--schedule", metavar="NAME", help="paper (phases of the paper) or short (default: Adam, warm-up, cosine)")
     add(
         "--steps",

@@ -12,23 +12,28 @@ MISSED = 0.1
 """Share of the other units that are not found at error 1, at most half of them."""
 
 
-def given_territories(masks: np.ndarray, unit: int, rng: np.random.Generator, error: float):
-    """(masks bool (m, H, W), index of the unit in them) of true masks (n, H, W), at `error` times a detector's errors.
-
-    Wrong territories are discs of the true one's place and area but for the errors. Error 0 draws nothing.
-    """
-    if error == 0:
-        return masks, unit
+def wrong_territories(masks: np.ndarray, rng: np.random.Generator, error: float) -> np.ndarray:
+    """Discs bool (n, H, W) in place of true masks (n, H, W): of their places and areas but for `error` times a
+    detector's errors."""
     n, height, width = masks.shape
     shifts = rng.normal(0, error * SHIFT_SD_PX, (n, 2))
     growth = np.exp(rng.normal(0, error * RADIUS_SD, n))
-    found = rng.random(n) >= min(error * MISSED, 0.5)
-    found[unit] = True
     y, x = np.ogrid[:height, :width]
-    given = []
-    for i in np.flatnonzero(found):
-        rows, columns = np.nonzero(masks[i])
+    discs = np.empty_like(masks)
+    for i, mask in enumerate(masks):
+        rows, columns = np.nonzero(mask)
         center_y, center_x = rows.mean() + shifts[i, 0], columns.mean() + shifts[i, 1]
         disc = (y - center_y) ** 2 + (x - center_x) ** 2 <= len(rows) / np.pi * growth[i] ** 2
-        given.append(disc if disc.any() else masks[i])
-    return np.array(given), int(np.count_nonzero(found[:unit]))
+        discs[i] = disc if disc.any() else mask
+    return discs
+
+
+def given_territories(masks: np.ndarray, unit: int, rng: np.random.Generator, error: float):
+    """(masks bool (m, H, W), index of the unit in them) of true masks (n, H, W), at `error` times a detector's errors:
+    wrong, and some of the other units not found. Error 0 draws nothing."""
+    if error == 0:
+        return masks, unit
+    wrong = wrong_territories(masks, rng, error)
+    found = rng.random(len(masks)) >= min(error * MISSED, 0.5)
+    found[unit] = True
+    return wrong[found], int(np.count_nonzero(found[:unit]))

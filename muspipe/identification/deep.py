@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from muspipe.data.given import wrong_territories
 from muspipe.identification import signals
 from muspipe.methods import Units
 from simulator.errors import InputError
@@ -42,12 +44,10 @@ class Deep:
     """Whence the twitch trains: mean (over the territory), least-squares or network."""
     twitch: str = "twitch-refit"
     """Twitch network, for signals "network"; as for segmentation."""
-    min_score: float = 0.7
-    """Detections below are dropped."""
-
-    mask_level: float = 0.3
-    """Where a mask of the network, 0..1, begins. Mask R-CNN's 0.5 makes territories too small: pixel recall 0.87,
-    precision 0.99; 0.3 gives 0.93 and 0.96."""
+    min_score: float | None = None
+    """Detections below are dropped; None: as the network's preset says."""
+    mask_level: float | None = None
+    """Where a mask of the network, 0..1, begins; None: as the network's preset says."""
 
     def __post_init__(self):
         if self.signals not in SIGNALS:
@@ -66,10 +66,8 @@ class Deep:
 
         territories, scores = find_territories(
             pretrained.load(self.segmentation), velocity, frame_rate_hz=frame_rate_hz, pixel_mm=pixel_mm,
-            mask_level=self.mask_level,
+            min_score=self.min_score, mask_level=self.mask_level,
         )  # fmt: skip
-        kept = scores >= self.min_score
-        territories, scores = territories[kept], scores[kept]
         if not len(territories):
             return Units.none(velocity)
         return Units(territories, trains_of(self.signals, velocity, territories, self.twitch), scores)
@@ -83,10 +81,15 @@ class TrueTerritories:
     """Whence the twitch trains: mean, least-squares or network."""
     twitch: str = "twitch-refit"
     """Twitch network, for signals "network"."""
+    territory_error: float = 0.0
+    """How wrong the territories are that the twitch trains are taken of: 0 true, 1 as of a detector; see
+    muspipe.data.given."""
 
     needs_truth = True
 
     def __post_init__(self):
+        if self.territory_error < 0:
+            raise InputError(f"territory_error: expected a number from 0, got {self.territory_error!r}")
         if self.signals not in SIGNALS:
             raise InputError(f"signals: expected one of {', '.join(SIGNALS)}, got {self.signals!r}")
 
@@ -95,6 +98,10 @@ class TrueTerritories:
         return checksums(twitch=self.twitch) if self.signals == "network" else {}
 
     def find(self, velocity, *, frame_rate_hz: float, pixel_mm: float, territories) -> Units:
-        """territories: bool (n, H, W), the true ones."""
-        trains = trains_of(self.signals, velocity, territories, self.twitch)
+        """territories: bool (n, H, W), the true ones, which are also the result's."""
+        given = territories
+        if self.territory_error:
+            rng = np.random.default_rng(zlib.crc32(territories.tobytes()))  # of a sequence always the same
+            given = wrong_territories(territories, rng, self.territory_error)
+        trains = trains_of(self.signals, velocity, given, self.twitch)
         return Units(territories, trains, np.ones(len(territories), np.float32))

@@ -23,14 +23,14 @@ class Hybrid:
 
     segmentation: str = "seg-compact"
     """Segmentation network: one of the package's, a weight file, or a run folder of `muspipe-train seg`."""
-    signals: str = "separation"
-    """Whence the twitch trains: separation, or as of method deep: mean, least-squares, network."""
+    signals: str = "ica"
+    """Whence the twitch trains: ica, the separation's own, or as of method deep: mean, least-squares, network."""
     twitch: str = "twitch-refit"
     """Twitch network, for signals "network"."""
-    min_score: float = 0.7
-    """Detections of the network below are not used."""
-    mask_level: float = 0.3
-    """Where a mask of the network, 0..1, begins."""
+    min_score: float | None = None
+    """Detections of the network below are not used; None: as its preset says."""
+    mask_level: float | None = None
+    """Where a mask of the network, 0..1, begins; None: as its preset says."""
     support_iou: float = 0.3
     """The network speaks for a unit if one of its masks has this IoU with the unit's."""
     alone_score: float = 0.3
@@ -38,8 +38,8 @@ class Hybrid:
     ica: TunedICA = field(default_factory=TunedICA)
 
     def __post_init__(self):
-        if self.signals not in ("separation", *SIGNALS):
-            raise InputError(f"signals: expected one of separation, {', '.join(SIGNALS)}, got {self.signals!r}")
+        if self.signals not in ("ica", *SIGNALS):
+            raise InputError(f"signals: expected one of ica, {', '.join(SIGNALS)}, got {self.signals!r}")
 
     def weights(self) -> dict:
         """{setting: checksum} of the weights in use."""
@@ -51,11 +51,10 @@ class Hybrid:
         from muspipe.identification.segment import find_territories
         from muspipe.models import pretrained
 
-        territories, scores = find_territories(
+        seen, _ = find_territories(
             pretrained.load(self.segmentation), velocity, frame_rate_hz=frame_rate_hz, pixel_mm=pixel_mm,
-            mask_level=self.mask_level,
+            min_score=self.min_score, mask_level=self.mask_level,
         )  # fmt: skip
-        seen = territories[scores >= self.min_score]
         found = self.ica.separate(velocity, frame_rate_hz=frame_rate_hz, pixel_mm=pixel_mm, more=seen)
         if found is None:
             return Units.none(velocity)
@@ -67,6 +66,6 @@ class Hybrid:
             supported = mask_iou(units.territories, seen).max(axis=1) >= self.support_iou
         kept = supported | (units.scores >= self.alone_score)
         trains = units.twitch_trains[kept]
-        if self.signals != "separation" and kept.any():
+        if self.signals != "ica" and kept.any():
             trains = trains_of(self.signals, velocity, units.territories[kept], self.twitch)
         return Units(units.territories[kept], trains, units.scores[kept])

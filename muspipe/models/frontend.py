@@ -11,6 +11,9 @@ from keras import layers
 
 from simulator.errors import InputError
 
+FRONT_END = "frontend"
+"""How the names of all its layers begin."""
+
 
 def conv_block(x, name: str, maps: int, kernel, stride):
     """Conv3D + batch normalisation + ReLU."""
@@ -25,12 +28,12 @@ def frontend(input_shape, stages) -> keras.Model:
     pool_time. Glorot ("Xavier") weights. Raises InputError if the stages do not reduce time to one."""
     x = sequence = keras.Input(tuple(input_shape), name="sequence")
     for i, stage in enumerate(stages, start=1):
-        name = f"frontend{i}"
+        name = f"{FRONT_END}{i}"
         x = conv_block(x, name, stage["maps"], stage["kernel"], stage["stride"])
         if stage["pool_time"] > 1:
             x = layers.MaxPooling3D((1, 1, stage["pool_time"]), name=f"{name}_pool")(x)
     height, width, n_times, channels = x.shape[1:]
     if n_times != 1:
         raise InputError(f"front end: expected stages that reduce {input_shape[2]} frames to 1, they leave {n_times}")
-    x = layers.Reshape((height, width, channels), name="frontend_map")(x)
-    return keras.Model(sequence, x, name="frontend")
+    x = layers.Reshape((height, width, channels), name=f"{FRONT_END}_map")(x)
+    return keras.Model(sequence, x, name=FRONT_END)

@@ -10,7 +10,7 @@ import numpy as np
 
 from mrcnn.anchors import config_anchors
 from mrcnn.config import LOSS_NAMES, Config
-from mrcnn.masks import minimize_mask
+from mrcnn.masks import minimize_mask, unmold_mask
 from mrcnn.model import MaskRCNN
 from mrcnn.molding import compose_image_meta
 from mrcnn.rpn_targets import build_rpn_targets
@@ -71,6 +71,20 @@ class Segmentation(MaskRCNN):
             return load_weights(self, path, exclude={*REPLACED, *own, *(STAGE_1 & in_file)})
         except (ValueError, OSError) as error:
             raise InputError(str(error)) from error
+
+    def territories(self, images: np.ndarray, level: float):
+        """Yields (territories bool (n, H, W), scores float32 (n,)), best first, of each of the images (B, H, W, T),
+        standardised. level: where a mask of the network, 0..1, begins."""
+        detections, masks = self.detect_molded(images[..., None], self.image_metas(len(images)))
+        height, width = images.shape[1:3]
+        size = np.array([height - 1, width - 1, height - 1, width - 1], np.float32)
+        for rows, own in zip(detections, masks, strict=True):
+            boxes = np.round(rows[: len(own), :4] * size + [0, 0, 1, 1]).astype(int)  # as the reference denormalises
+            found = np.zeros((len(own), height, width), bool)
+            for territory, mask, box in zip(found, own, boxes, strict=True):
+                if (box[2:] > box[:2]).all():
+                    territory[:] = unmold_mask(mask, box, (height, width), level)
+            yield found, rows[: len(own), 5].astype(np.float32)
 
     def _truth(self, boxes, masks, class_ids, rng):
         config = self.config

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from muspipe.models.base import PresetNetwork
 from muspipe.models.frontend import conv_block
 
 
@@ -19,6 +20,11 @@ def twitch_layers(preset: dict) -> keras.Model:
     size, n_frames = preset["input_shape"][0], preset["input_shape"][2]
     x = crops = keras.Input(tuple(preset["input_shape"]), name="crops")
     inputs = {"crops": crops}
+    own = preset.get("own_scale", False)
+    if own:
+        scale = ops.maximum(ops.std(crops, axis=(1, 2, 3, 4), keepdims=True), 1e-3)
+        x = crops = crops / scale
+        scale = scale[:, 0, 0, 0]
     if preset["mask_channel"]:
         inputs["masks"] = keras.Input((size, size), name="masks")
         mask = layers.Reshape((size, size, 1, 1), name="mask_reshape")(inputs["masks"])
@@ -30,7 +36,8 @@ def twitch_layers(preset: dict) -> keras.Model:
     x = layers.Reshape((n_frames, -1), name="flatten")(x)
     if preset["refit"]:
         inputs["signals"] = keras.Input((n_frames,), name="signals")
-        signal = layers.Reshape((n_frames, 1), name="signal_reshape")(inputs["signals"])
+        signal = inputs["signals"] / scale if own else inputs["signals"]
+        signal = layers.Reshape((n_frames, 1), name="signal_reshape")(signal)
         x = layers.Concatenate(name="crop_and_signal")([x, signal])
     for i, units in enumerate(preset["dense_before"], start=1):
         x = layers.Dense(units, activation="relu", name=f"before{i}")(x)
@@ -42,6 +49,8 @@ def twitch_layers(preset: dict) -> keras.Model:
     start = {"kernel_initializer": "zeros"} if preset["refit"] else {}
     x = layers.Dense(1, dtype="float32", name="velocity", **start)(x)
     x = layers.Reshape((n_frames,), dtype="float32", name="train")(x)
+    if own:
+        x = x * scale
     if preset["refit"]:
         x = layers.Add(dtype="float32", name="corrected")([x, inputs["signals"]])
     return keras.Model(inputs, x, name="twitch_layers")
@@ -58,38 +67,30 @@ def amplitude_normalised_mse(trains, predictions, amplitudes):
     return ops.mean(ops.square((predictions - trains) / amplitudes[:, None]))
 
 
+def decorrelation(trains, predictions):
+    """1 - Pearson's correlation of predictions with trains (B, T), mean over the batch ()."""
+    a = trains - ops.mean(trains, axis=1, keepdims=True)
+    b = predictions - ops.mean(predictions, axis=1, keepdims=True)
+    norms = ops.sqrt(ops.sum(ops.square(a), axis=1) * ops.sum(ops.square(b), axis=1) + 1e-12)
+    return 1 - ops.mean(ops.sum(a * b, axis=1) / norms)
+
+
 @keras.saving.register_keras_serializable(package="muspipe")
-class TwitchNetwork(keras.Model):
+class TwitchNetwork(PresetNetwork):
     """Takes a dict of crops (B, S, S, T, 1), standardised, and what else the preset asks for: masks (B, S, S) of the
     territories, and signals (B, T), least squares' idea of the trains -> twitch trains float32 (B, T), in standardised
     velocity. To train, the dict also holds trains (B, T) and amplitudes (B,)."""
 
-    loss_names = ()
-
     def __init__(self, preset: dict, name: str = "twitch"):
-        super().__init__(name=name, autocast=False)
-        self.preset = preset
-        self.layers_model = twitch_layers(preset)
-        if keras.backend.backend() == "tensorflow":
-            self.jit_compile = False  # slower on CPUs
-        self.built = True
+        super().__init__(preset, twitch_layers(preset), name)
 
     def call(self, inputs, training=False):
         return self.layers_model({name: inputs[name] for name in input_names(self.preset)}, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return amplitude_normalised_mse(x["trains"], y_pred, x["amplitudes"])
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        return self.get_metrics_result()
-
-    def compile(self, optimizer, **kwargs):
-        kwargs.setdefault("jit_compile", False if keras.backend.backend() == "tensorflow" else "auto")
-        super().compile(optimizer=optimizer, **kwargs)
-        self.optimizer.build(self.trainable_variables)  # or TensorFlow traces the first step twice
-
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        loss = amplitude_normalised_mse(x["trains"], y_pred, x["amplitudes"])
+        weight = self.preset.get("correlation_weight", 0.0)
+        return loss + weight * decorrelation(x["trains"], y_pred) if weight else loss
 
     def batch_inputs(self, batch: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
         """What the network trains on, from a batch of `twitch_batches`. rng is not needed."""
@@ -106,10 +107,3 @@ class TwitchNetwork(keras.Model):
         from muspipe.models.weights import load_into
 
         load_into(self, path)
-
-    def get_config(self):
-        return {"preset": self.preset, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)

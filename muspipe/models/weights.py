@@ -79,11 +79,13 @@ def checksum_of(path) -> str:
         return file.attrs["sha256"]
 
 
-def load_into(model, path) -> dict:
+def load_into(model, path, part: str = "") -> dict:
     """Fill a model from a file of the same preset; returns the meta values. InputError if anything does not fit; the
-    model is then as it was."""
+    model is then as it was. part: only the weights whose names begin with it, the rest may be another network's."""
     _, arrays, meta = read(path)
-    own = arrays_of(model)
+    arrays = {name: array for name, array in arrays.items() if name.startswith(part)}
+    everything = arrays_of(model)
+    own = {name: array for name, array in everything.items() if name.startswith(part)}
     problems = [f"{name} is missing" for name in own if name not in arrays]
     problems += [f"{name} is not of this network" for name in arrays if name not in own]
     problems += [
@@ -96,7 +98,7 @@ def load_into(model, path) -> dict:
             f"{path}: weights of another network than {model.preset['task']} {model.preset['name']}: {problems[0]}"
             + (f", and {len(problems) - 1} more" if len(problems) > 1 else "")
         )
-    variables = {name: weight for name, weight in zip(own, _weights(model), strict=True)}
+    variables = dict(zip(everything, _weights(model), strict=True))
     for name, array in arrays.items():
         variables[name].assign(array)
     return meta

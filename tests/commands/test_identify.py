@@ -86,10 +86,9 @@ def test_truth(recording, truth, tmp_path, capsys, fake_method):
 
 
 def test_nothing_found(recording, truth, tmp_path, capsys, fake_method, monkeypatch):
-    monkeypatch.setattr("muspipe.methods.METHODS", {"ica": "fake_method:NoUnits"})
-    sys.modules["fake_method"].NoUnits = lambda: fake_method(n_units=0)
     out = tmp_path / "out"
-    assert main(["identify", str(recording), "--out", str(out), "--truth", str(truth)]) == 0
+    none = ["--method", "fake", "--set", "n_units=0"]
+    assert main(["identify", str(recording), "--out", str(out), "--truth", str(truth), *none]) == 0
     assert "0 motor units found" in capsys.readouterr().out
     assert (out / "firings.csv").read_text() == "unit,firing_s\n"
     metrics = json.loads((out / "metrics.json").read_text())
@@ -151,6 +150,9 @@ def bad_inputs(folder, velocity):
     yield [good, "--frame-rate", 40, "--pixel-mm", 0.5, *out], "to resolve a twitch"
     yield [good, *options, *out, "--axes", "abc"], "axes: expected"
     yield [good, *options, *out, "--method", "magic"], "unknown method 'magic'"
+    yield [good, *options, *out, "--method", "ica", "--signals", "network"], "method 'ica' has no setting 'signals'"
+    yield [good, *options, *out, "--method", "hybrid", "--signals", "loud"], "signals: expected one of ica, mean, least"
+    yield [good, *options, *out, "--set", "signals"], "--set: expected NAME=VALUE, got 'signals'"
     yield [good, *options, *out, "--truth", folder / "none.h5"], "none.h5: expected a result file"
     yield [good, *options, *out, "--truth", good], "cannot be read as a muspipe result"
     yield [good, *options, "--out", folder / "file"], "expected a folder for the output"

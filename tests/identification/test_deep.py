@@ -105,9 +105,22 @@ def test_methods_that_need_the_truth_are_not_for_recordings(sequence, files):
     with pytest.raises(InputError, match="for `muspipe evaluate` only"):
         identify(recording, method="twitch-true")
     finder = get_method("twitch-true", twitch=files["twitch"])
-    assert set(settings_of(finder)) == {"signals", "twitch", "twitch_sha256"}
+    assert set(settings_of(finder)) == {"signals", "twitch", "territory_error", "twitch_sha256"}
     units = finder.find(sequence.render(), frame_rate_hz=400.0, pixel_mm=0.625, territories=sequence.territories)
     np.testing.assert_array_equal(units.territories, sequence.territories)
+
+
+def test_wrong_territories_make_other_trains(sequence):
+    velocity, truth = sequence.render(20.0), {"territories": sequence.territories}
+    grid = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
+    right = get_method("twitch-true", signals="least-squares").find(velocity, **grid, **truth)
+    wrong = get_method("twitch-true", signals="least-squares", territory_error=1.0)
+    one, other = wrong.find(velocity, **grid, **truth), wrong.find(velocity, **grid, **truth)
+    np.testing.assert_array_equal(one.twitch_trains, other.twitch_trains)
+    np.testing.assert_array_equal(one.territories, right.territories)
+    assert not np.allclose(one.twitch_trains, right.twitch_trains, rtol=0.1)
+    with pytest.raises(InputError, match="territory_error: expected a number from 0, got -1"):
+        get_method("twitch-true", territory_error=-1)
 
 
 def test_wrong_settings(files):

@@ -57,7 +57,7 @@ def test_what_the_network_says_is_used(sequence, network):
     network.append(none)
     assert len(get_method("hybrid").find(velocity, **GEOMETRY).scores) == 6
     assert len(get_method("hybrid", alone_score=1.1).find(velocity, **GEOMETRY).scores) == 0
-    network.append((sequence.territories[:2], np.array([0.9, 0.5], np.float32)))  # one is below min_score
+    network.append((sequence.territories[:1], np.array([0.9], np.float32)))
     units = get_method("hybrid", alone_score=1.1).find(velocity, **GEOMETRY)
     found, true = match_territories(units.territories, sequence.territories)
     assert true.tolist() == [0] and len(units.scores) == 1

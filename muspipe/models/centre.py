@@ -1,0 +1,177 @@
+"""Segmentation without anchors: a map that peaks at the centres of territories, and discs around its peaks.
+
+B sequences of H x W px and T frames; the front end's grid has h x w cells. Territories that share a cell are told apart
+by their size: the map has S channels, one for each class of radius, on a logarithmic scale. The design follows
+CenterNet (Zhou et al. 2019, arXiv 1904.07850): focal loss on the peaks, L1 on what lies between cells.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers, ops
+from scipy.ndimage import maximum_filter
+
+from muspipe.data.truth import MOTOR_UNIT
+from muspipe.models.base import PresetNetwork
+from muspipe.models.frontend import FRONT_END, frontend
+from muspipe.models.weights import load_into, read
+from simulator.errors import InputError
+
+LOSS_NAMES = ("peak_loss", "offset_loss", "radius_loss")
+_RARE = 0.01  # what every cell says of a peak to begin with
+
+
+def centre_layers(preset: dict) -> keras.Model:
+    """Sequences (B, H, W, T, 1) -> (B, h, w, S, 4): logit of a peak, offset of the territory's centre from the cell's
+    (y, x) [cells], logarithm of its radius over that of the class."""
+    detector = preset["centre"]
+    maps, classes = detector["maps"], len(detector["radii_px"])
+    stem = frontend(preset["input_shape"], preset["frontend"])
+    x = _convolution(stem.output, maps, 1, 1, "narrow")
+    for i, dilation in enumerate(detector["dilations"], start=1):
+        residual = _convolution(x, maps, 3, dilation, f"block{i}_a")
+        residual = _convolution(residual, maps, 3, 1, f"block{i}_b", activation=False)
+        x = layers.ReLU(name=f"block{i}_relu")(layers.Add(name=f"block{i}_add")([x, residual]))
+    x = _convolution(x, maps, 3, 1, "head")
+    rare = keras.initializers.Constant(np.log(_RARE / (1 - _RARE)))
+    peaks = layers.Conv2D(classes, 1, bias_initializer=rare, dtype="float32", name="peaks")(x)
+    geometry = layers.Conv2D(3 * classes, 1, dtype="float32", name="geometry")(x)
+    peaks = layers.Reshape((*peaks.shape[1:], 1), name="peaks_by_class")(peaks)
+    geometry = layers.Reshape((*geometry.shape[1:3], classes, 3), name="geometry_by_class")(geometry)
+    return keras.Model(stem.input, layers.Concatenate(name="outputs")([peaks, geometry]), name="centre_layers")
+
+
+def _convolution(x, maps, kernel, dilation, name, activation=True):
+    """Conv2D + batch normalisation (+ ReLU)."""
+    x = layers.Conv2D(maps, kernel, dilation_rate=dilation, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    x = layers.BatchNormalization(name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x) if activation else x
+
+
+def focal_loss(target, logits):
+    """Sum over all cells (); target 0..1, where 1 is a peak and values below are near one, and cost less."""
+    log_p, log_q = -ops.softplus(-logits), -ops.softplus(logits)
+    p = ops.sigmoid(logits)
+    peak = ops.cast(target >= 1, "float32")
+    hit = peak * ops.square(1 - p) * log_p
+    miss = (1 - peak) * (1 - target) ** 4 * ops.square(p) * log_q
+    return -ops.sum(hit + miss)
+
+
+@keras.saving.register_keras_serializable(package="muspipe")
+class CentreNetwork(PresetNetwork):
+    """Takes a dict of images (B, H, W, T, 1), standardised -> (B, h, w, S, 4), see `centre_layers`. To train, the dict
+    also holds target (B, h, w, S, 4): peak 0..1 and the geometry, which counts where the peak is above `near`."""
+
+    loss_names = LOSS_NAMES
+
+    def __init__(self, preset: dict, name: str = "centre"):
+        super().__init__(preset, centre_layers(preset), name)
+
+    def call(self, inputs, training=False):
+        return self.layers_model(inputs["images"], training=training)
+
+    def losses_of(self, inputs, outputs):
+        """The three losses by name, unweighted, each a mean over the territories of the batch."""
+        target, near = inputs["target"], self.preset["centre"]["near"]
+        peak = target[..., 0]
+        n = ops.maximum(ops.sum(ops.cast(peak >= 1, "float32")), 1.0)
+        weight = ops.where(peak >= near, peak, 0.0)[..., None]
+        error = weight * ops.abs(outputs[..., 1:] - target[..., 1:])
+        total = ops.maximum(ops.sum(weight), 1.0)
+        return {
+            "peak_loss": focal_loss(peak, outputs[..., 0]) / n,
+            "offset_loss": ops.sum(error[..., :2]) / total,
+            "radius_loss": ops.sum(error[..., 2]) / total,
+        }
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        total = 0.0
+        for name, loss in self.losses_of(x, y_pred).items():
+            self.loss_trackers[name].update_state(loss)
+            total = total + self.preset["centre"]["loss_weights"][name] * loss
+        return total
+
+    def batch_inputs(self, batch: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """What the network trains on, from a batch of `detection_batches`. rng is not needed."""
+        examples = zip(batch["masks"], batch["class_ids"], strict=True)
+        target = [self._target(masks[class_ids == MOTOR_UNIT]) for masks, class_ids in examples]
+        return {"images": batch["images"], "target": np.stack(target)}
+
+    def freeze(self, part: str | None) -> None:
+        """Nothing of this network is ever frozen. InputError if asked to."""
+        if part is not None:
+            raise InputError(f"freeze: preset {self.preset['name']} has no {part!r}; take --schedule short")
+
+    def load_initial_weights(self, path) -> None:
+        """All weights from a file of muspipe of the same preset; of another segmentation network, those of the front
+        end. InputError if they do not fit."""
+        preset, _, _ = read(path)
+        load_into(self, path, part="" if "centre" in preset else FRONT_END)
+
+    def territories(self, images: np.ndarray, level: float | None = None):
+        """Yields (territories bool (n, H, W), scores float32 (n,)), best first, of each of the images (B, H, W, T),
+        standardised. level is not used: a territory is a disc."""
+        outputs = np.asarray(self.predict_on_batch({"images": images[..., None]}), np.float32)
+        for output in outputs:
+            yield discs_of(output, self.preset["centre"], images.shape[1:3])
+
+    def _target(self, masks):
+        """float32 (h, w, S, 4) of the territories bool (n, H, W) of a sequence."""
+        detector, (height, width) = self.preset["centre"], self.layers_model.output.shape[1:3]
+        radii_px = np.asarray(detector["radii_px"], np.float32)
+        target = np.zeros((height, width, len(radii_px), 4), np.float32)
+        stride = masks.shape[1] / height
+        y, x = np.ogrid[:height, :width]
+        for mask in masks:
+            rows, columns = np.nonzero(mask)
+            if not len(rows):
+                continue
+            cy, cx = (rows.mean() + 0.5) / stride, (columns.mean() + 0.5) / stride
+            radius = np.sqrt(len(rows) / np.pi)
+            apart = np.log(radius / radii_px)
+            spread = max(detector["spread"] * radius / stride, 0.4)
+            away = ((y + 0.5 - cy) ** 2 + (x + 0.5 - cx) ** 2)[..., None]
+            distance = away / spread**2 + (apart / detector["radius_spread"]) ** 2
+            nearest = np.unravel_index(distance.argmin(), distance.shape)
+            peak = np.exp(-0.5 * distance)
+            peak[nearest] = 1
+            own = peak > target[..., 0]
+            geometry = np.stack(np.broadcast_arrays((cy - y - 0.5)[..., None], (cx - x - 0.5)[..., None], apart), -1)
+            target[own] = np.concatenate([peak[..., None], geometry], -1)[own]
+        return target
+
+
+def discs_of(output: np.ndarray, detector: dict, image_shape) -> tuple[np.ndarray, np.ndarray]:
+    """(territories bool (n, H, W), scores float32 (n,)), best first, of one image's output (h, w, S, 4).
+
+    A cell that is the highest of its 3 x 3 neighbours is a disc; of two discs with an IoU above detector["same_iou"]
+    the lower is dropped.
+    """
+    with np.errstate(over="ignore"):
+        scores = 1 / (1 + np.exp(-output[..., 0]))
+    peaks = (scores == maximum_filter(scores, (3, 3, 1))) & (scores >= detector["lowest_score"])
+    i, j, k = np.nonzero(peaks)
+    order = np.argsort(-scores[i, j, k], kind="stable")[: detector["candidates"]]
+    i, j, k = i[order], j[order], k[order]
+    stride = image_shape[0] / output.shape[0]
+    cy, cx = (i + 0.5 + output[i, j, k, 1]) * stride, (j + 0.5 + output[i, j, k, 2]) * stride
+    radii_px = np.asarray(detector["radii_px"])[k] * np.exp(np.clip(output[i, j, k, 3], -1, 1))
+    y, x = np.arange(image_shape[0])[:, None] + 0.5, np.arange(image_shape[1]) + 0.5
+    discs = (y - cy[:, None, None]) ** 2 + (x - cx[:, None, None]) ** 2 <= radii_px[:, None, None] ** 2
+    kept = _distinct(discs, detector["same_iou"])
+    return discs[kept], scores[i, j, k][kept].astype(np.float32)
+
+
+def _distinct(masks, same_iou):
+    """Indices of the masks (n, H, W), best first, that have no better one with an IoU above same_iou."""
+    flat = masks.reshape(len(masks), masks.shape[1] * masks.shape[2]).astype(np.float32)
+    shared = flat @ flat.T
+    areas = np.diag(shared)
+    same = shared > same_iou * np.maximum(areas[:, None] + areas - shared, 1)
+    kept: list[int] = []
+    for index in np.flatnonzero(areas):
+        if not same[index, kept].any():
+            kept.append(index)
+    return kept

@@ -1,0 +1,116 @@
+"""The network of centres: its targets lead back to the territories, its losses are those on paper, it trains."""
+
+import keras
+import numpy as np
+import pytest
+
+from muspipe.data import BatchOptions
+from muspipe.data.loader import detection_batches
+from muspipe.data.sources import OnlineSource
+from muspipe.evaluation.matching import match_territories
+from muspipe.identification.segment import find_territories
+from muspipe.models import build, get_preset, weights
+from muspipe.models.centre import discs_of, focal_loss
+from simulator import SimulationConfig
+from simulator.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def preset():
+    small = get_preset("seg", "centre")
+    stages = zip(small["frontend"], (2, 3, 4, 8), strict=True)
+    small["frontend"] = [{**stage, "maps": maps, "kernel": [3, 3, 3]} for stage, maps in stages]
+    small["centre"] |= {"maps": 8, "dilations": [1, 2]}
+    return small
+
+
+@pytest.fixture(scope="module")
+def batch():
+    source = OnlineSource(SimulationConfig.scenario("physiological", n_units=25), 3, 4)
+    return next(detection_batches(source, BatchOptions(batch_size=4, snr_db=20.0)))
+
+
+def logits(target):
+    """A network's output that says what the target says."""
+    output = target.copy()
+    p = np.clip(target[..., 0], 1e-6, 1 - 1e-6)
+    output[..., 0] = np.log(p / (1 - p))
+    return output
+
+
+def test_a_perfect_output_is_the_territories(preset, batch):
+    inputs = build("seg", preset).batch_inputs(batch, None)
+    assert inputs["target"].shape == (4, 32, 32, 4, 4)
+    n_found = 0
+    for target, masks in zip(inputs["target"], batch["masks"], strict=True):
+        true = masks[masks.any((1, 2))]
+        found, scores = discs_of(logits(target), {**preset["centre"], "lowest_score": 0.99}, (64, 64))
+        mine, _ = match_territories(found, true, 0.9)
+        assert len(mine) == len(found) and (np.diff(scores) <= 0).all()
+        n_found += len(mine)
+    assert n_found >= 96  # of 100: two of equal size may have their centres in one cell
+
+
+def test_two_units_at_one_place_are_told_apart_by_their_sizes(preset):
+    y, x = np.mgrid[:64, :64] + 0.5
+    masks = np.stack([(y - 30) ** 2 + (x - 30) ** 2 <= r**2 for r in (2.5, 4, 6)])
+    target = build("seg", preset)._target(masks)
+    found, _ = discs_of(logits(target), {**preset["centre"], "lowest_score": 0.99}, (64, 64))
+    mine, _ = match_territories(found, masks, 0.9)
+    assert len(mine) == 3 == len(found)
+
+
+def test_focal_loss_on_paper():
+    target, p = np.array([1.0, 0.0, 0.5], "float32"), np.array([0.8, 0.1, 0.6], "float32")
+    loss = focal_loss(keras.ops.convert_to_tensor(target), keras.ops.convert_to_tensor(np.log(p / (1 - p))))
+    expected = -(0.2**2 * np.log(0.8) + 0.1**2 * np.log(0.9) + 0.5**4 * 0.6**2 * np.log(0.4))
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_geometry_counts_near_peaks_only(preset, batch):
+    model = build("seg", preset)
+    inputs = model.batch_inputs(batch, None)
+    output = logits(inputs["target"])
+    far = inputs["target"][..., 0] < preset["centre"]["near"]
+    output[far, 1:] += 100
+    losses = {name: float(loss) for name, loss in model.losses_of(inputs, output).items()}
+    assert losses["offset_loss"] == losses["radius_loss"] == 0
+    output[~far, 3] += 0.5
+    losses = {name: float(loss) for name, loss in model.losses_of(inputs, output).items()}
+    assert losses["offset_loss"] == 0 and losses["radius_loss"] == pytest.approx(0.5, rel=1e-5)
+
+
+def test_trains_is_kept_and_finds(preset, batch, tmp_path):
+    model = build("seg", preset, seed=1)
+    inputs = model.batch_inputs(batch, None)
+    model.compile(optimizer=keras.optimizers.Adam(3e-3))
+    losses = []
+    for _ in range(6):
+        logs = model.train_on_batch(inputs, return_dict=True)
+        losses.append(float(logs["loss"]))
+        model.reset_metrics()
+    assert losses[-1] < 0.8 * losses[0] and set(logs) == {"loss", *model.loss_names}
+    weights.save(model, tmp_path / "centre.h5")
+    again, _ = weights.load_model(tmp_path / "centre.h5")
+    velocity = batch["images"][0, ..., 0]
+    grid = {"frame_rate_hz": 400.0, "pixel_mm": 0.625, "min_score": 0.0}
+    for one, other in zip(
+        find_territories(model, velocity, **grid), find_territories(again, velocity, **grid), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_front_end_of_another_network(preset, tmp_path):
+    compact = get_preset("seg", "compact")
+    compact["mask_rcnn"] |= {"RESNET_BLOCKS": [1, 1, 1, 1], "RESNET_FILTERS": [2, 2, 2, 2]}
+    weights.save(build("seg", compact, seed=3), tmp_path / "compact.h5")
+    given = weights.read(tmp_path / "compact.h5")[1]
+    model = build("seg", {**preset, "frontend": compact["frontend"]}, seed=1)
+    before = weights.arrays_of(model)
+    model.load_initial_weights(tmp_path / "compact.h5")
+    for name, array in weights.arrays_of(model).items():
+        np.testing.assert_array_equal(array, given[name] if name.startswith("frontend") else before[name])
+    with pytest.raises(InputError, match=r"frontend1_conv/kernel: expected \(3, 3, 3, 1, 2\)"):
+        build("seg", preset).load_initial_weights(tmp_path / "compact.h5")
+    with pytest.raises(InputError, match="has no 'resnet'"):
+        model.freeze("resnet")
