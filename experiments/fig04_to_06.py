@@ -40,31 +40,36 @@ def add_published(figure):
 
 
 def read_metrics(folders):
-    """Label -> metrics of the folders that `muspipe evaluate` wrote; all must be of one data set."""
+    """Label -> metrics of the folders, LABEL=FOLDER or FOLDER, that `muspipe evaluate` wrote; all of one data set."""
     found = {}
     for folder in folders:
+        label, equals, rest = folder.partition("=")
+        label, folder = (label, rest) if equals else (None, folder)
         path = Path(folder) / "metrics.json"
         if not path.is_file():
             raise InputError(f"{path} is missing: make it with muspipe evaluate DATA --out {folder}")
         metrics = json.loads(path.read_text(encoding="utf-8"))
-        if metrics["method"] in found:
-            raise InputError(f"{path}: a second evaluation of method {metrics['method']}, expected one of each")
-        found[metrics["method"]] = metrics
-    if len({json.dumps(metrics["data"], sort_keys=True) for metrics in found.values()}) != 1:
+        label = label or metrics["method"]
+        if label in found:
+            raise InputError(f"{path}: a second evaluation of {label}: tell them apart with LABEL={folder}")
+        found[label] = metrics
+    sets = {json.dumps([m["data"][k] for k in ("scenario", "seed", "split", "shards")]) for m in found.values()}
+    if len(sets) != 1:
         raise InputError("expected evaluations of one data set, got several: compare methods on the same data")
     return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="+", help="folders written by muspipe evaluate")
+    parser.add_argument("folders", nargs="+", metavar="[LABEL=]FOLDER", help="folders written by muspipe evaluate")
+    parser.add_argument("--snr", type=float, metavar="DB", help="only this noise level, each method in a colour")
     parser.add_argument("--out", default="fig04_to_06.png")
     args = parser.parse_args()
     try:
         metrics = read_metrics(args.folders)
     except InputError as error:
         parser.error(str(error))
-    figure = draw_metrics(metrics)
+    figure = draw_metrics(metrics, args.snr)
     if all(m["data"]["scenario"] == "paper" for m in metrics.values()):  # the published numbers are of that scenario
         add_published(figure)
     with atomic_path(args.out) as temporary:

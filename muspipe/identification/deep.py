@@ -38,7 +38,7 @@ def checksums(**names: str) -> dict[str, str]:
 class Deep:
     """Settings of method `deep`."""
 
-    segmentation: str = "seg-compact"
+    segmentation: str = "seg-centre"
     """Segmentation network: one of the package's, a weight file, or a run folder of `muspipe-train seg`."""
     signals: str = "least-squares"
     """Whence the twitch trains: mean (over the territory), least-squares or network."""

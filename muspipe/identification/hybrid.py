@@ -21,7 +21,7 @@ from simulator.errors import InputError
 class Hybrid:
     """Settings of method `hybrid`."""
 
-    segmentation: str = "seg-compact"
+    segmentation: str = "seg-centre"
     """Segmentation network: one of the package's, a weight file, or a run folder of `muspipe-train seg`."""
     signals: str = "ica"
     """Whence the twitch trains: ica, the separation's own, or as of method deep: mean, least-squares, network."""

@@ -108,7 +108,7 @@ PRESETS = {
             "grid": _GRID,
             "frontend": _COMPACT_FRONTEND,
             "data": {"max_units": 30},
-            "detection": {"min_score": 0.3, "mask_level": None},
+            "detection": {"min_score": 0.4, "mask_level": None},
             "centre": {
                 "maps": 64,
                 "dilations": [1, 2, 1, 4, 1, 1],  # of residual blocks

@@ -46,8 +46,8 @@ def test_files_are_those_of_their_cards(name):
     assert path.stat().st_size < 4e6
 
 
-def test_there_are_three():
-    assert pretrained.names() == ["seg-compact", "twitch-compact", "twitch-refit"]
+def test_what_there_is():
+    assert pretrained.names() == ["seg-centre", "seg-compact", "twitch-compact", "twitch-refit"]
 
 
 @pytest.mark.parametrize("method", ["deep", "hybrid"])
