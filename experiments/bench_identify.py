@@ -57,8 +57,8 @@ def main():
     network, velocity = pretrained.load("twitch-refit"), recordings[0]
     for n in (1, 8, 25, 64, 128):
         territories = sequences[0].territories[[i % N_UNITS for i in range(n)]]
-        network_signals(network, velocity, territories)  # a new batch size is compiled
-        times_s = [timed(lambda t=territories: network_signals(network, velocity, t))[1] for _ in range(3)]
+        network_signals(network, velocity, territories, **GEOMETRY)  # a new batch size is compiled
+        times_s = [timed(lambda t=territories: network_signals(network, velocity, t, **GEOMETRY))[1] for _ in range(3)]
         print(f"{n:>4} units{'':14}{min(times_s):12.3f}{1000 * min(times_s) / n:12.1f}")
     print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9:.2f} GB")
 

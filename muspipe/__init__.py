@@ -2,12 +2,15 @@
 
 >>> from muspipe import identify, load_recording
 >>> recording = load_recording("recording.h5")
->>> result = identify(recording, method="ica")
+>>> result = identify(recording)
 """
 
 import importlib
 
 __version__ = "0.1.0"
+
+DEFAULT_METHOD = "hybrid"
+"""Of identification: what measured best over both scenarios (experiments/README.md)."""
 
 # Loaded when first asked for (PEP 562), so that `import muspipe` and `muspipe --help` stay quick.
 _EXPORTS = {
@@ -18,7 +21,7 @@ _EXPORTS = {
     "load_recording": "muspipe.recordings.readers",
 }
 
-__all__ = [*_EXPORTS, "__version__"]  # noqa: F822  (the names exist through __getattr__)
+__all__ = [*_EXPORTS, "DEFAULT_METHOD", "__version__"]  # noqa: F822  (the names exist through __getattr__)
 
 
 def __getattr__(name):

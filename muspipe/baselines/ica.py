@@ -87,8 +87,8 @@ class TunedICA:
     def separate(self, velocity: np.ndarray, *, frame_rate_hz: float, pixel_mm: float, more=None) -> Separation | None:
         """All that looks like a unit, before doubtful ones are dropped; None if there is nothing.
 
-        more: bool (m, H, W), territories found by other means; where the separation has no such unit, they join it
-        before all are refitted.
+        more: a function of the velocity (H, W, T) without the motion of the whole muscle that gives territories bool
+        (m, H, W) found by other means; where the separation has no such unit, they join it before all are refitted.
         """
         image_shape = velocity.shape[:2]
         x = np.ascontiguousarray(velocity.reshape(-1, velocity.shape[2]), np.float32)
@@ -111,7 +111,7 @@ class TunedICA:
         found = Separation(x, subspace, signals, shapes, delayed, area_px, frame_rate_hz)
         found = found.only(self._plausible(shapes, area_px))
         if more is not None:
-            found = self._joined(found, more)
+            found = self._joined(found, more(x.reshape(velocity.shape)))
         return self._resolve(found) if len(found.shapes) else None
 
     def _joined(self, found, more):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from muspipe import DEFAULT_METHOD
 from muspipe.commands.settings import add_settings, given_settings
 
 OUTPUTS = ("metrics.json", "table.md", "metrics.png")
@@ -12,7 +13,7 @@ OUTPUTS = ("metrics.json", "table.md", "metrics.png")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("data", metavar="DATA", help="folder made by `muspipe simulate`")
-    parser.add_argument("--method", default="ica", help="ica (default), stica, deep or twitch-true")
+    parser.add_argument("--method", default=DEFAULT_METHOD, help="hybrid (default), deep, ica, stica or twitch-true")
     add_settings(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for metrics.json, table.md, metrics.png")
     parser.add_argument("--split", default="test", help="train, val or test (default)")

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from muspipe import DEFAULT_METHOD
 from muspipe.commands.settings import add_settings, given_settings
 
 OUTPUTS = {
@@ -24,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Writes into DIR: " + "; ".join(f"{name} ({what})" for name, what in OUTPUTS.items()) + "."
     parser.add_argument("recording", metavar="RECORDING", help="velocity images: .h5, .npy, .npz or .mat")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
-    parser.add_argument("--method", default="ica", help="method of identification (default: %(default)s)")
+    parser.add_argument(
+        "--method", default=DEFAULT_METHOD, help="hybrid (default), deep, ica (no network: starts sooner) or stica"
+    )
     add_settings(parser)
     parser.add_argument("--frame-rate", type=float, metavar="HZ", help="frame rate; overrides the file's")
     parser.add_argument("--pixel-mm", type=float, metavar="MM", help="side of a pixel; overrides the file's")

@@ -15,7 +15,9 @@ from simulator.errors import InputError
 SIGNALS = ("mean", "least-squares", "network")
 
 
-def trains_of(kind: str, velocity: np.ndarray, territories: np.ndarray, twitch: str) -> np.ndarray:
+def trains_of(
+    kind: str, velocity: np.ndarray, territories: np.ndarray, twitch: str, *, frame_rate_hz: float, pixel_mm: float
+) -> np.ndarray:
     """Twitch trains float32 (n, T) of territories (n, H, W); kind: one of SIGNALS; twitch: the network's weights."""
     if kind == "mean":
         return signals.mean_velocity(velocity, territories)
@@ -23,7 +25,8 @@ def trains_of(kind: str, velocity: np.ndarray, territories: np.ndarray, twitch: 
         return signals.least_squares(velocity, territories)
     from muspipe.models import pretrained
 
-    return signals.network_signals(pretrained.load(twitch), velocity, territories)
+    network = pretrained.load(twitch)
+    return signals.network_signals(network, velocity, territories, frame_rate_hz=frame_rate_hz, pixel_mm=pixel_mm)
 
 
 def checksums(**names: str) -> dict[str, str]:
@@ -40,7 +43,7 @@ class Deep:
 
     segmentation: str = "seg-centre"
     """Segmentation network: one of the package's, a weight file, or a run folder of `muspipe-train seg`."""
-    signals: str = "least-squares"
+    signals: str = "network"
     """Whence the twitch trains: mean (over the territory), least-squares or network."""
     twitch: str = "twitch-refit"
     """Twitch network, for signals "network"; as for segmentation."""
@@ -70,7 +73,8 @@ class Deep:
         )  # fmt: skip
         if not len(territories):
             return Units.none(velocity)
-        return Units(territories, trains_of(self.signals, velocity, territories, self.twitch), scores)
+        grid = {"frame_rate_hz": frame_rate_hz, "pixel_mm": pixel_mm}
+        return Units(territories, trains_of(self.signals, velocity, territories, self.twitch, **grid), scores)
 
 
 @dataclass(frozen=True)
@@ -103,5 +107,6 @@ class TrueTerritories:
         if self.territory_error:
             rng = np.random.default_rng(zlib.crc32(territories.tobytes()))  # of a sequence always the same
             given = wrong_territories(territories, rng, self.territory_error)
-        trains = trains_of(self.signals, velocity, given, self.twitch)
+        grid = {"frame_rate_hz": frame_rate_hz, "pixel_mm": pixel_mm}
+        trains = trains_of(self.signals, velocity, given, self.twitch, **grid)
         return Units(territories, trains, np.ones(len(territories), np.float32))

@@ -51,11 +51,15 @@ class Hybrid:
         from muspipe.identification.segment import find_territories
         from muspipe.models import pretrained
 
-        seen, _ = find_territories(
-            pretrained.load(self.segmentation), velocity, frame_rate_hz=frame_rate_hz, pixel_mm=pixel_mm,
-            min_score=self.min_score, mask_level=self.mask_level,
-        )  # fmt: skip
-        found = self.ica.separate(velocity, frame_rate_hz=frame_rate_hz, pixel_mm=pixel_mm, more=seen)
+        grid = {"frame_rate_hz": frame_rate_hz, "pixel_mm": pixel_mm}
+        model, seen = pretrained.load(self.segmentation), np.zeros((0, *velocity.shape[:2]), bool)
+
+        def look(still):
+            nonlocal seen
+            seen, _ = find_territories(model, still, **grid, min_score=self.min_score, mask_level=self.mask_level)
+            return seen
+
+        found = self.ica.separate(velocity, **grid, more=look)
         if found is None:
             return Units.none(velocity)
         units = self.ica.result(found)
@@ -67,5 +71,5 @@ class Hybrid:
         kept = supported | (units.scores >= self.alone_score)
         trains = units.twitch_trains[kept]
         if self.signals != "ica" and kept.any():
-            trains = trains_of(self.signals, velocity, units.territories[kept], self.twitch)
+            trains = trains_of(self.signals, velocity, units.territories[kept], self.twitch, **grid)
         return Units(units.territories[kept], trains, units.scores[kept])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from muspipe.data.crops import crop, crop_corner
+from muspipe.identification import windows
 from muspipe.leastsquares import fit_signals
 
 BATCH = 32
@@ -25,12 +26,33 @@ def least_squares(velocity: np.ndarray, territories: np.ndarray) -> np.ndarray:
     return fit_signals(pixels, np.ascontiguousarray(velocity.reshape(-1, velocity.shape[2]), np.float32))
 
 
-def network_signals(model, velocity: np.ndarray, territories: np.ndarray) -> np.ndarray:
-    """By a twitch network, from a crop around each territory of the standardised sequence."""
-    mean, sd = float(velocity.mean(dtype=np.float64)), float(velocity.std(dtype=np.float64))
-    if len(territories) == 0 or sd == 0:
-        return np.zeros((len(territories), velocity.shape[2]), np.float32)
-    inputs = crop_inputs(model.preset, (velocity - np.float32(mean)) / np.float32(sd), territories)
+def network_signals(
+    model, velocity: np.ndarray, territories: np.ndarray, *, frame_rate_hz: float, pixel_mm: float
+) -> np.ndarray:
+    """By a twitch network, from a crop around each territory of the standardised sequence. A recording of other pixels,
+    frame rate or length than the network's is resampled, and cut into windows of time that fade into each other."""
+    n, n_frames = len(territories), velocity.shape[2]
+    grid = windows.to_grid(velocity, frame_rate_hz, pixel_mm, model.preset["grid"])
+    mean, sd = float(grid.mean(dtype=np.float64)), float(grid.std(dtype=np.float64))
+    if n == 0 or sd == 0:
+        return np.zeros((n, n_frames), np.float32)
+    grid = (grid - np.float32(mean)) / np.float32(sd)
+    masks = windows.on_grid(territories, grid.shape[:2])
+    frames = model.preset["input_shape"][2]
+    padded = windows.padded(grid, (1, 1, frames))
+    trains, weights = np.zeros((n, padded.shape[2])), np.zeros(padded.shape[2])
+    fade = np.minimum(np.arange(1, frames + 1), np.arange(frames, 0, -1)).clip(max=windows.OVERLAP_FRAMES)
+    for start in windows.starts(padded.shape[2], frames, windows.OVERLAP_FRAMES):
+        part = slice(start, start + frames)
+        trains[:, part] += fade * _predicted(model, padded[:, :, part], masks)
+        weights[part] += fade
+    trains = (sd * trains / weights)[:, : grid.shape[2]]
+    return windows.frames_from_grid(trains, n_frames, frame_rate_hz, model.preset["grid"]).astype(np.float32)
+
+
+def _predicted(model, standardised, territories):
+    """Trains (n, T), standardised, of one window of time (H, W, T)."""
+    inputs = crop_inputs(model.preset, standardised, territories)
     trains = []
     for start in range(0, len(territories), BATCH):
         part = {name: array[start : start + BATCH] for name, array in inputs.items()}
@@ -38,7 +60,7 @@ def network_signals(model, velocity: np.ndarray, territories: np.ndarray) -> np.
         rest = -n % 8  # few batch sizes, or each would be compiled anew
         part = {name: np.concatenate([array, np.zeros_like(array[:1]).repeat(rest, 0)]) for name, array in part.items()}
         trains.append(np.asarray(model.predict_on_batch(part))[:n])
-    return (np.concatenate(trains) * np.float32(sd)).astype(np.float32)
+    return np.concatenate(trains)
 
 
 def crop_inputs(preset: dict, standardised: np.ndarray, territories: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import itertools
 from fractions import Fraction
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.signal import resample_poly
 from skimage.transform import resize
 
@@ -16,6 +17,8 @@ SAME = 0.02
 """Pixels and frame rates closer than this, relatively, are not resampled."""
 OVERLAP_PX = 16
 """Windows overlap by the largest territory (10 mm), so that each is whole in one of them."""
+OVERLAP_FRAMES = 80
+"""Windows of twitch trains overlap by at least 0.2 s, more than a twitch."""
 
 
 def to_grid(velocity: np.ndarray, frame_rate_hz: float, pixel_mm: float, grid: dict) -> np.ndarray:
@@ -43,6 +46,28 @@ def from_grid(territories: np.ndarray, image_shape: tuple[int, int]) -> np.ndarr
     return territories[:, rows][:, :, columns]
 
 
+def on_grid(territories: np.ndarray, image_shape: tuple[int, int]) -> np.ndarray:
+    """Territories bool (n, H', W') on a grid of this shape, of those of the recording (n, H, W): nearest pixels, at
+    least the one at the centre."""
+    masks = from_grid(territories, image_shape)
+    lost = ~masks.any(axis=(1, 2))
+    if lost.any():
+        masks = masks.copy()
+        for i in np.flatnonzero(lost):
+            axes = zip(np.nonzero(territories[i]), territories.shape[1:], image_shape, strict=True)
+            masks[i][tuple(int(pixels.mean() / n * m) for pixels, n, m in axes)] = True
+    return masks
+
+
+def frames_from_grid(trains: np.ndarray, n_frames: int, frame_rate_hz: float, grid: dict) -> np.ndarray:
+    """Trains (n, T) at the recording's frames, of those on the grid (n, T')."""
+    if abs(grid["frame_rate_hz"] / frame_rate_hz - 1) <= SAME:
+        return trains
+    times = np.arange(trains.shape[1]) / grid["frame_rate_hz"]
+    at = np.minimum(np.arange(n_frames) / frame_rate_hz, times[-1])
+    return CubicSpline(times, trains, axis=1)(at)
+
+
 def padded(velocity: np.ndarray, window: tuple[int, int, int]) -> np.ndarray:
     """Zeros added after the end of each axis that is shorter than the window."""
     return np.pad(velocity, [(0, max(0, w - n)) for n, w in zip(velocity.shape, window, strict=True)])
@@ -50,11 +75,14 @@ def padded(velocity: np.ndarray, window: tuple[int, int, int]) -> np.ndarray:
 
 def corners(shape: tuple[int, int, int], window: tuple[int, int, int]) -> list[tuple[int, int, int]]:
     """First (y, x, frame) of the windows that cover an array at least as large as one: as few and as even as may be."""
-    starts = []
-    for n, size, overlap in zip(shape, window, (OVERLAP_PX, OVERLAP_PX, 0), strict=True):
-        count = 1 + max(0, -(-(n - size) // max(1, size - overlap)))
-        starts.append(np.round(np.linspace(0, n - size, count)).astype(int).tolist())
-    return list(itertools.product(*starts))
+    axes = zip(shape, window, (OVERLAP_PX, OVERLAP_PX, 0), strict=True)
+    return list(itertools.product(*(starts(n, size, overlap) for n, size, overlap in axes)))
+
+
+def starts(n: int, size: int, overlap: int) -> list[int]:
+    """Where windows of this size begin that cover n at least, and overlap at least by so much."""
+    count = 1 + max(0, -(-(n - size) // max(1, size - overlap)))
+    return np.round(np.linspace(0, n - size, count)).astype(int).tolist()
 
 
 def merge(found: list[tuple[np.ndarray, np.ndarray]], same_iou: float = 0.5, same_share: float = 0.8):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from muspipe import DEFAULT_METHOD
 from muspipe.firings import find_firings
 from muspipe.methods import get_method, settings_of
 from muspipe.recordings.recording import Recording
@@ -9,7 +10,7 @@ from muspipe.recordings.result import Result
 from simulator.errors import InputError
 
 
-def identify(recording: Recording, method: str = "ica", **settings) -> Result:
+def identify(recording: Recording, method: str = DEFAULT_METHOD, **settings) -> Result:
     """Find the motor units of a recording: territories (n, H, W), twitch trains (n, T), firings [s], scores (n,).
 
     method: a name in `muspipe.methods.METHODS`; settings: of that method, where they shall differ from its defaults.

@@ -255,7 +255,7 @@ def test_errors_about_other_files_are_passed_on(tmp_path):
             open("/nonexistent/elsewhere")
 
 
-def test_ica_finds_a_simulated_unit(tmp_path, capsys):
+def test_a_simulated_unit_is_found(tmp_path, capsys):
     from simulator import SimulationConfig, simulate
 
     sequence = simulate(SimulationConfig.scenario("paper", n_units=1), seed=3)
@@ -265,4 +265,4 @@ def test_ica_finds_a_simulated_unit(tmp_path, capsys):
     result = Result.load(tmp_path / "out/result.h5")
     assert result.n_units == 1
     np.testing.assert_allclose(result.centres_mm, sequence.centres_mm, atol=0.6)
-    assert "diameter_mm" in result.settings
+    assert result.method == "hybrid" and "diameter_mm" in result.settings["ica"]

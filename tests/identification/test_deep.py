@@ -18,6 +18,8 @@ from muspipe.models import build, get_preset, pretrained, weights
 from simulator import SimulationConfig, simulate
 from simulator.errors import InputError
 
+GRID = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
+
 
 @pytest.fixture(scope="module")
 def sequence():
@@ -50,16 +52,37 @@ def test_signals_of_true_territories(sequence):
 
 def test_a_network_that_corrects_begins_at_least_squares(sequence, files):
     velocity = sequence.render(snr_db=20.0)
-    trains = signals.network_signals(pretrained.load(files["twitch"]), velocity, sequence.territories)
+    trains = signals.network_signals(pretrained.load(files["twitch"]), velocity, sequence.territories, **GRID)
     expected = signals.least_squares(velocity - velocity.mean(), sequence.territories)
     np.testing.assert_allclose(trains, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_trains_of_longer_faster_and_finer_recordings(files):
+    """The untrained network gives back least squares, also where it works on windows of a resampled recording."""
+    model = pretrained.load(files["twitch"])
+    longer = simulate(SimulationConfig.scenario("paper", n_units=3, n_frames=930), 5)
+    velocity = longer.render()
+    kept = velocity.copy()
+    trains = signals.network_signals(model, velocity, longer.territories, **GRID)
+    expected = signals.least_squares(velocity - velocity.mean(), longer.territories)
+    np.testing.assert_allclose(trains, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_array_equal(velocity, kept)
+    faster = SimulationConfig.scenario(
+        "paper", n_units=3, frame_rate_hz=1000.0, n_frames=700, pixel_mm=0.3125, height_px=96, width_px=128
+    )
+    faster = simulate(faster, 6)
+    grid = {"frame_rate_hz": 1000.0, "pixel_mm": 0.3125}
+    trains = signals.network_signals(model, faster.render(), faster.territories, **grid)
+    assert trains.shape == (3, 700)
+    for mine, true in zip(trains, faster.twitch_trains, strict=True):
+        assert np.corrcoef(mine, true)[0, 1] > 0.99
 
 
 def test_nothing_to_find(files):
     model = pretrained.load(files["twitch"])
     still = np.zeros((64, 64, 400), np.float32)
-    assert signals.network_signals(model, still, np.ones((2, 64, 64), bool)).tolist() == np.zeros((2, 400)).tolist()
-    assert signals.network_signals(model, still, np.zeros((0, 64, 64), bool)).shape == (0, 400)
+    assert not signals.network_signals(model, still, np.ones((2, 64, 64), bool), **GRID).any()
+    assert signals.network_signals(model, still, np.zeros((0, 64, 64), bool), **GRID).shape == (0, 400)
 
 
 def test_crops_are_those_of_the_training(files):

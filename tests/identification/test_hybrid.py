@@ -34,7 +34,7 @@ def network(monkeypatch):
 def test_territories_that_are_known_change_nothing(sequence):
     velocity, ica = sequence.render(20.0), TunedICA()
     alone = ica.separate(velocity, **GEOMETRY)
-    with_more = ica.separate(velocity, more=sequence.territories, **GEOMETRY)
+    with_more = ica.separate(velocity, more=lambda _: sequence.territories, **GEOMETRY)
     assert len(alone.shapes) == 6
     np.testing.assert_array_equal(alone.shapes, with_more.shapes)
     np.testing.assert_array_equal(alone.signals, with_more.signals)
@@ -61,6 +61,23 @@ def test_what_the_network_says_is_used(sequence, network):
     units = get_method("hybrid", alone_score=1.1).find(velocity, **GEOMETRY)
     found, true = match_territories(units.territories, sequence.territories)
     assert true.tolist() == [0] and len(units.scores) == 1
+
+
+def test_motion_of_the_whole_muscle_is_not_seen_by_the_network(sequence, monkeypatch):
+    y, x = np.mgrid[:64, :64] / 64
+    surface = (1 + x + 0.5 * x * y)[..., None] * np.sin(2 * np.pi * np.arange(400) / 250 + 1)
+    still = sequence.render(20.0)
+    velocity = (still + 5 * still.std() * surface).astype(np.float32)
+    shown = []
+
+    def find(model, velocity, **_):
+        shown.append(velocity)
+        return sequence.territories[:0], np.zeros(0, np.float32)
+
+    monkeypatch.setattr(pretrained, "load", lambda name: None)
+    monkeypatch.setattr(segment, "find_territories", find)
+    assert len(get_method("hybrid").find(velocity, **GEOMETRY).scores) == 6
+    assert np.abs(shown[0] - still).std() < 0.2 * still.std()
 
 
 def test_nothing_moves(network):
