@@ -44,6 +44,9 @@ def test_files_are_those_of_their_cards(name):
     assert preset["name"] == card["preset"] and meta["name"] == name
     assert sum(array.size for array in arrays.values()) == card["weights"]
     assert path.stat().st_size < 4e6
+    text = path.with_suffix(".md").read_text()
+    assert card["sha256"] in text and f"{card['weights']:,} weights" in text
+    assert {"## Training", "## Measured", "## Limits"} <= set(text.splitlines())
 
 
 def test_what_there_is():
