@@ -2,7 +2,11 @@
 
 import json
 import math
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +17,9 @@ from muspipe.figures.metrics import PANELS, draw_metrics
 from muspipe.methods import Units
 from simulator import SimulationConfig
 from simulator.generate import generate_dataset
+
+ROOT = Path(__file__).resolve().parents[2]
+ENV = os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +145,22 @@ def test_figure_has_a_panel_for_each_metric(metrics):
     assert titles == list(PANELS.values())
     lines = figure.axes[0].get_legend_handles_labels()[1]
     assert lines == ["ica, no noise", "ica, 10 dB", "other, no noise", "other, 10 dB"]
+    figure = draw_metrics({"ica": metrics, "other": metrics}, snr_db=10.0)
+    handles, lines = figure.axes[0].get_legend_handles_labels()
+    assert lines == ["ica", "other"] and len({handle[0].get_color() for handle in handles}) == 2
+
+
+@pytest.mark.parametrize("script", ["tables.py", "fig04_to_06.py"])
+def test_comparisons_of_methods(metrics, script, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(json.dumps(metrics))
+    out = tmp_path / ("out.md" if script == "tables.py" else "out.png")
+    words = [f"{label}={tmp_path / label}" for label in ("one", "two")] + ["--out", str(out)]
+    subprocess.run([sys.executable, ROOT / "experiments" / script, *words], cwd=ROOT, check=True, env=ENV)
+    if script == "tables.py":
+        (recall,) = [cell["recall"] for cell in metrics["cells"] if (cell["snr_db"], cell["n_units"]) == (10.0, 1)]
+        shown = f"{recall['mean']:.3f} ({recall['sd']:.2f})" if recall["sd"] is not None else f"{recall['mean']:.3f}"
+        assert f"| 10 | 1 | {shown} | {shown} |" in out.read_text()
+    else:
+        assert out.read_bytes().startswith(b"\x89PNG")

@@ -6,7 +6,7 @@ import pytest
 
 from muspipe.models import PRESETS, build, get_preset, weights
 from muspipe.models.frontend import frontend
-from muspipe.models.twitch import amplitude_normalised_mse, twitch_layers
+from muspipe.models.twitch import amplitude_normalised_mse, decorrelation, twitch_layers
 from simulator.errors import InputError
 
 TASKS = ("seg", "twitch")
@@ -89,6 +89,25 @@ def test_amplitude_normalised_loss_on_paper():
     trains, predictions = np.array([[2.0, 0.0], [0.0, 10.0]], "float32"), np.array([[1.0, 0.0], [5.0, 10.0]], "float32")
     loss = amplitude_normalised_mse(trains, predictions, np.array([2.0, 10.0], "float32"))
     assert float(loss) == pytest.approx((0.25 + 0.25) / 4)
+
+
+def test_decorrelation_on_paper():
+    trains = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]], "float32")
+    predictions = np.array([[10.0, 20.0, 30.0], [3.0, 2.0, 1.0]], "float32")
+    assert float(decorrelation(trains, predictions)) == pytest.approx(1 - (1 - 1) / 2, abs=1e-5)
+    assert float(decorrelation(trains, 5 * trains + 2)) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_on_its_own_scale_a_network_does_not_see_the_amplitude(small_presets, batches, rng, refit):
+    preset = {**small_presets["twitch"], "refit": refit}
+    for own_scale in (True, False):
+        model = build("twitch", {**preset, "own_scale": own_scale}, seed=1)
+        model.layers_model.get_layer("velocity").kernel.assign(np.ones((4, 1)))
+        inputs = model.batch_inputs({**batches["twitch"], "signals": batches["twitch"]["trains"]}, rng)
+        louder = inputs | {name: 3 * inputs[name] for name in ("crops", "signals") if name in inputs}
+        one, three = (keras.ops.convert_to_numpy(model(x)) for x in (inputs, louder))
+        assert np.allclose(three, 3 * one, rtol=1e-4, atol=1e-4) == own_scale
 
 
 @pytest.mark.parametrize("task, falls", [("seg", "rpn_class_loss"), ("twitch", "loss")])

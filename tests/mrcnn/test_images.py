@@ -92,6 +92,16 @@ def test_molding_and_back(config):
     assert np.array_equal(molding.unmold_image(molded, config), image)
 
 
+def test_pictures_of_another_range_are_refused(config):
+    picture = np.random.default_rng(0).random((20, 30, 3)).astype(np.float32)
+    with pytest.raises(ValueError, match="expected values of 0 to 255"):
+        molding.mold_image(picture, config)
+    molding.mold_image(np.zeros_like(picture), config)  # black is black
+    picture[3, 4, 0] = np.nan
+    with pytest.raises(ValueError, match="expected finite values"):
+        molding.mold_image(255 * picture, config)
+
+
 def test_no_detections():
     found = molding.unmold_detections(
         np.zeros((3, 6)), np.zeros((3, 28, 28, 2)), (40, 60, 3), (64, 64, 3), (12, 2, 52, 62)

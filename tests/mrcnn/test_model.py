@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn import Config, MaskRCNN, training_losses
+from mrcnn import Config, MaskRCNN, training_losses, weights
 from mrcnn.config import LOSS_NAMES
 from mrcnn.hooks import INPUT_NAMES
 from mrcnn.model import leaf_layers
@@ -204,6 +204,40 @@ def test_config():
     assert config.LOSS_WEIGHTS["mrcnn_mask_loss"] == 2 and config.LOSS_WEIGHTS["rpn_class_loss"] == 1
     assert Shapes(**config.to_dict()).to_dict() == config.to_dict()
     assert Config(IMAGE_SHAPE=(64, 128, 1)).to_dict()["IMAGE_SHAPE"] == [64, 128, 1]
+    again = Config.from_dict(config.to_dict())  # without the class itself, as a saved model has it
+    assert again.to_dict() == config.to_dict() and again.MINE == 1
+
+
+def test_image_shape_of_a_subclass_is_that_of_a_keyword():
+    class Small(Config):
+        IMAGE_SHAPE = (64, 128, 1)
+
+    assert Small().to_dict() == Config(IMAGE_SHAPE=(64, 128, 1)).to_dict()
+
+
+@pytest.mark.parametrize("name", ["BATCH_SIZE", "IMAGE_META_SIZE", "COMPUTE_BACKBONE_SHAPE"])
+def test_options_that_follow_from_others_are_not_set(name):
+    with pytest.raises(ValueError, match=f"option {name}"):
+        type("Mine", (Config,), {name: 3})
+    with pytest.raises(ValueError, match=f"option {name}"):
+        Config(**{name: 3})
+
+
+def test_matterports_way_to_load_weights(tiny_config, tmp_path):
+    first, second = (MaskRCNN(tiny_config(), "inference", seed=seed) for seed in (1, 2))
+    weights.save_weights(first, tmp_path / "mine.h5")
+    report = second.load_weights(tmp_path / "mine.h5", by_name=True, exclude=["mrcnn_mask"])
+    assert report.matched and not any(key.startswith("mrcnn_mask/") for key in report.matched)
+    one, two = (weights.named_variables(model) for model in (first, second))
+    same = {key for key in one if np.array_equal(*map(keras.ops.convert_to_numpy, (one[key], two[key])))}
+    assert same >= set(report.matched) and "mrcnn_mask/kernel" not in same
+    with pytest.raises(ValueError, match="by_name: expected True"):
+        second.load_weights(tmp_path / "mine.h5", by_name=False)
+
+
+def test_no_pictures(tiny_config):
+    with pytest.raises(ValueError, match="expected at least one picture"):
+        MaskRCNN(tiny_config(), "inference").detect([])
 
 
 def test_import_loads_no_keras():

@@ -20,3 +20,12 @@ SMALL_TWITCH = {
 def small(monkeypatch):
     """Preset twitch/small."""
     monkeypatch.setitem(PRESETS["twitch"], "small", get_preset("twitch", "compact") | SMALL_TWITCH | {"name": "small"})
+
+
+@pytest.fixture(autouse=True)
+def few_sequences(monkeypatch):
+    """Online epochs of 16 crops of 4 sequences."""
+    from muspipe.training import examples
+
+    monkeypatch.setattr(examples, "ONLINE_CROPS", 16)
+    monkeypatch.setitem(examples.ONLINE_SEQUENCES, "twitch", 4)

@@ -1,5 +1,6 @@
 """What a run promises beyond an even course: damage, other data, changed presets, kills, batches from the middle."""
 
+import contextlib
 import json
 import os
 import signal
@@ -28,12 +29,6 @@ BASE = {"task": "twitch", "preset": "small", "steps": 6, "batch_size": 4, "val_b
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(autouse=True)
-def few_sequences(monkeypatch):
-    monkeypatch.setattr(examples, "ONLINE_CROPS", 16)
-    monkeypatch.setitem(examples.ONLINE_SEQUENCES, "twitch", 4)
-
-
 class Killed(BaseException):
     pass
 
@@ -46,10 +41,8 @@ def losses_of(folder, kill_at=None):
         if step == kill_at:
             raise Killed
 
-    try:
+    with contextlib.suppress(Killed):
         Trainer(folder, progress=progress).run()
-    except Killed:
-        pass
     return seen
 
 

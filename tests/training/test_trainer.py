@@ -18,14 +18,6 @@ BASE = {"task": "twitch", "preset": "small", "steps": 12, "batch_size": 4, "val_
         "snr_db": (10.0, 30.0)}  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def few_sequences(monkeypatch):
-    from muspipe.training import examples
-
-    monkeypatch.setattr(examples, "ONLINE_CROPS", 16)
-    monkeypatch.setitem(examples.ONLINE_SEQUENCES, "twitch", 4)
-
-
 class Killed(BaseException):
     pass
 
