@@ -27,9 +27,10 @@ test-jax: .venv-jax/.installed
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 bench: $(INSTALLED)
-	@set -e; for script in experiments/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in experiments/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 # The stamp makes the installation happen once, and again when the dependencies change.
 $(INSTALLED): setup.py

@@ -29,6 +29,7 @@ setup(
         "h5py>=3.11",
         "matplotlib>=3.9",
         "tqdm>=4.66",
+        "threadpoolctl>=3.5",  # the number of BLAS threads, set where it matters
     ],
     extras_require={
         "cuda": ["tensorflow[and-cuda]>=2.18"],

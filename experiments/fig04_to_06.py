@@ -13,9 +13,9 @@ import argparse
 import json
 from pathlib import Path
 
+from muspipe.errors import InputError
 from muspipe.figures.metrics import PANELS, draw_metrics
-from simulator.errors import InputError
-from simulator.files import atomic_path
+from simulator.shared.files import atomic_path
 
 PUBLISHED = Path(__file__).with_name("published.json")
 MARKS = {"network": ("_", "published network"), "stica": ("x", "published stICA")}

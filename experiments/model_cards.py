@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from simulator.files import atomic_path
+from simulator.shared.files import atomic_path
 
 FOLDER = Path(__file__).parents[1] / "muspipe" / "models" / "files"
 WHAT = {
@@ -20,11 +20,14 @@ WHAT = {
 }
 COLUMNS = {
     "seg": {
-        "recall": "recall", "precision": "precision", "segmentation_recall": "pixel recall",
-        "segmentation_precision": "pixel precision", "roa": "RoA",
+        "recall": "recall",
+        "precision": "precision",
+        "segmentation_recall": "pixel recall",
+        "segmentation_precision": "pixel precision",
+        "roa": "RoA",
     },
     "twitch": {"roa": "RoA"},
-}  # fmt: skip
+}
 LIMITS = """- Trained and measured on simulated sequences alone. How it does on recordings with a reference, such as
   needle EMG, is not known.
 - Territories of 2.5-10 mm that lie wholly in the image, firing at 8-13 Hz, with twitches of one shape; 1-30 of them.

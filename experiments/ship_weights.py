@@ -18,13 +18,13 @@ def main():
     parser.add_argument("--before", type=Path, nargs="*", default=[], help="runs whose weights this one started from")
     args = parser.parse_args()
 
-    from muspipe.backend import load_keras
+    from muspipe.runtime import load_keras
 
     load_keras()
     import numpy as np
 
     from muspipe.models import pretrained, weights
-    from simulator.files import atomic_path, sha256_of_file
+    from simulator.shared.files import atomic_path, sha256_of_file
 
     model, meta = weights.load_model(args.run / "best.weights.h5")
     card = {

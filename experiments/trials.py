@@ -43,7 +43,7 @@ def main():
     parser.add_argument("--only", nargs="*", help="names of trials, or parts of them")
     args = parser.parse_args()
 
-    from muspipe.backend import load_keras
+    from muspipe.runtime import load_keras
 
     load_keras()
     steps = args.steps or STEPS[args.task]
@@ -75,9 +75,16 @@ def train(folder, task, preset, options, steps):
     changes = {key: {**whole[key], **value} if isinstance(value, dict) else value for key, value in options.items()}
     if not (folder / "config.json").exists():
         settings = TrainSettings(
-            task, preset, steps=steps, scenario="both", snr_db=(10.0, 30.0), clean_share=0.25, val_every=steps,
-            n_units=(1, 30) if task == "seg" else None, options=changes,
-        )  # fmt: skip
+            task,
+            preset,
+            steps=steps,
+            scenario="both",
+            snr_db=(10.0, 30.0),
+            clean_share=0.25,
+            val_every=steps,
+            n_units=(1, 30) if task == "seg" else None,
+            options=changes,
+        )
         new_run(folder, settings)
     with tqdm(total=steps, desc=folder.name, disable=None) as bar:
         summary = Trainer(folder, progress=lambda step, *_: bar.update(step - bar.n)).run()

@@ -192,8 +192,14 @@ class Config:
             raise ValueError(f"NUM_CLASSES: expected at least 1, the background, got {self.NUM_CLASSES}")
         if set(self.LOSS_WEIGHTS) != set(LOSS_NAMES):
             raise ValueError(f"LOSS_WEIGHTS: expected the names {LOSS_NAMES}, got {tuple(self.LOSS_WEIGHTS)}")
-        for name, length in (("BACKBONE_STRIDES", 5), ("RPN_ANCHOR_SCALES", 5), ("RPN_BBOX_STD_DEV", 4),
-                             ("BBOX_STD_DEV", 4), ("MASK_SHAPE", 2), ("MINI_MASK_SHAPE", 2)):  # fmt: skip
+        for name, length in (
+            ("BACKBONE_STRIDES", 5),
+            ("RPN_ANCHOR_SCALES", 5),
+            ("RPN_BBOX_STD_DEV", 4),
+            ("BBOX_STD_DEV", 4),
+            ("MASK_SHAPE", 2),
+            ("MINI_MASK_SHAPE", 2),
+        ):
             if len(getattr(self, name)) != length:
                 raise ValueError(f"{name}: expected {length} values, got {getattr(self, name)}")
         if len({len(_sizes(scales)) for scales in self.RPN_ANCHOR_SCALES}) > 1:

@@ -16,8 +16,17 @@ def trim_zeros(rows):
     return rows[(rows != 0).any(axis=1)]
 
 
-def compute_matches(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks,
-                    iou_threshold=0.5, score_threshold=0.0):  # fmt: skip
+def compute_matches(
+    gt_boxes,
+    gt_class_ids,
+    gt_masks,
+    pred_boxes,
+    pred_class_ids,
+    pred_scores,
+    pred_masks,
+    iou_threshold=0.5,
+    score_threshold=0.0,
+):
     """Match of each ground truth (G,) and of each prediction (N,), -1 without, and overlaps (N, G) of their masks.
 
     Predictions are numbered by falling score. Each, in this order, takes the first of its own class among the ground
@@ -51,8 +60,9 @@ def _check(boxes, class_ids, masks, name):
     return n
 
 
-def compute_ap(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks,
-               iou_threshold=0.5):  # fmt: skip
+def compute_ap(
+    gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks, iou_threshold=0.5
+):
     """Average precision of one image, precisions (N + 2,), recalls (N + 2,), overlaps (N, G).
 
     It is the area under the precision, made non-increasing, over the recall: from 0 to 1, the curve ends with precision
@@ -70,8 +80,9 @@ def compute_ap(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pre
     return area if len(gt_match) else float("nan"), precisions, recalls, overlaps
 
 
-def compute_ap_range(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks,
-                     iou_thresholds=None):  # fmt: skip
+def compute_ap_range(
+    gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks, iou_thresholds=None
+):
     """Mean of the average precisions at thresholds 0.50, 0.55, .. 0.95 unless others are given."""
     thresholds = np.arange(0.5, 1.0, 0.05) if iou_thresholds is None else iou_thresholds
     arguments = gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks

@@ -105,9 +105,14 @@ class MaskRCNN(keras.Model):
         config, anchors = self.config, self._anchors if anchors is None else anchors
         logits, probabilities, deltas = apply_rpn(self.rpn_model, maps, anchors.shape[-2])
         rois = propose(
-            probabilities, deltas, anchors, count, config.RPN_NMS_THRESHOLD,
-            std_dev=config.RPN_BBOX_STD_DEV, pre_nms_limit=config.PRE_NMS_LIMIT,
-        )  # fmt: skip
+            probabilities,
+            deltas,
+            anchors,
+            count,
+            config.RPN_NMS_THRESHOLD,
+            std_dev=config.RPN_BBOX_STD_DEV,
+            pre_nms_limit=config.PRE_NMS_LIMIT,
+        )
         return {"rpn_class_logits": logits, "rpn_class": probabilities, "rpn_bbox": deltas, "rpn_rois": rois}
 
     def classify(self, maps, rois, training=False):
@@ -135,10 +140,15 @@ class MaskRCNN(keras.Model):
         outputs = {"c_maps": c_maps, "maps": maps, **self.proposals(maps, anchors, config.POST_NMS_ROIS_INFERENCE)}
         outputs |= self.classify(maps, outputs["rpn_rois"])
         outputs["detections"] = detect_boxes(
-            outputs["rpn_rois"], outputs["mrcnn_class"], outputs["mrcnn_bbox"], meta_windows(metas, config.IMAGE_SHAPE),
-            std_dev=config.BBOX_STD_DEV, min_confidence=config.DETECTION_MIN_CONFIDENCE,
-            nms_threshold=config.DETECTION_NMS_THRESHOLD, max_instances=config.DETECTION_MAX_INSTANCES,
-        )  # fmt: skip
+            outputs["rpn_rois"],
+            outputs["mrcnn_class"],
+            outputs["mrcnn_bbox"],
+            meta_windows(metas, config.IMAGE_SHAPE),
+            std_dev=config.BBOX_STD_DEV,
+            min_confidence=config.DETECTION_MIN_CONFIDENCE,
+            nms_threshold=config.DETECTION_NMS_THRESHOLD,
+            max_instances=config.DETECTION_MAX_INSTANCES,
+        )
         return outputs
 
     def training_outputs(self, inputs, seed=None, *, training=True):
@@ -153,10 +163,17 @@ class MaskRCNN(keras.Model):
         if "input_rois" in inputs:
             rois = norm_boxes_graph(inputs["input_rois"], config.IMAGE_SHAPE)
         target = detection_targets(
-            rois, inputs["input_gt_class_ids"], norm_boxes_graph(inputs["input_gt_boxes"], config.IMAGE_SHAPE),
-            inputs["input_gt_masks"], n_rois=config.TRAIN_ROIS_PER_IMAGE, positive_ratio=config.ROI_POSITIVE_RATIO,
-            std_dev=config.BBOX_STD_DEV, mask_shape=config.MASK_SHAPE, mini_masks=config.USE_MINI_MASK, seed=seed,
-        )  # fmt: skip
+            rois,
+            inputs["input_gt_class_ids"],
+            norm_boxes_graph(inputs["input_gt_boxes"], config.IMAGE_SHAPE),
+            inputs["input_gt_masks"],
+            n_rois=config.TRAIN_ROIS_PER_IMAGE,
+            positive_ratio=config.ROI_POSITIVE_RATIO,
+            std_dev=config.BBOX_STD_DEV,
+            mask_shape=config.MASK_SHAPE,
+            mini_masks=config.USE_MINI_MASK,
+            seed=seed,
+        )
         outputs |= self.classify(maps, target.rois, training)
         outputs["mrcnn_mask"] = self.masks(maps, target.rois[:, : config.max_positive_rois], training)
         return outputs | {f"target_{name}": value for name, value in target._asdict().items()}

@@ -31,8 +31,19 @@ def negative_budget(n_positive, positive_ratio):
     return ops.cast(per_positive * ops.cast(n_positive, "float32"), "int32") - n_positive
 
 
-def detection_targets(proposals, gt_class_ids, gt_boxes, gt_masks, *, n_rois, positive_ratio, std_dev, mask_shape,
-                      mini_masks=True, seed=None):  # fmt: skip
+def detection_targets(
+    proposals,
+    gt_class_ids,
+    gt_boxes,
+    gt_masks,
+    *,
+    n_rois,
+    positive_ratio,
+    std_dev,
+    mask_shape,
+    mini_masks=True,
+    seed=None,
+):
     """Targets of proposals (B, R, 4).
 
     gt_class_ids int (B, G): 0 is padding, below 0 a crowd; gt_boxes (B, G, 4); gt_masks (B, h, w, G), cut to their

@@ -53,9 +53,15 @@ def _draw_label(axes, label, box, color, height):
     """Above the box; inside it where the picture ends."""
     inside = box[0] < 0.07 * height
     axes.text(
-        box[1] - 0.5, box[0] - 0.5, label, fontsize=7, color="black", va="top" if inside else "bottom", clip_on=True,
+        box[1] - 0.5,
+        box[0] - 0.5,
+        label,
+        fontsize=7,
+        color="black",
+        va="top" if inside else "bottom",
+        clip_on=True,
         bbox={"facecolor": color, "alpha": 0.8, "edgecolor": "none", "pad": 1},
-    )  # fmt: skip
+    )
 
 
 def _as_rgb(image):

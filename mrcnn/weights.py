@@ -40,8 +40,11 @@ class LoadReport:
     def __str__(self):
         lines = [f"{len(self.matched)} weights loaded, {len(self.excluded)} excluded"]
         shapes = [f"{key} expected {expected} received {got}" for key, expected, got in self.other_shape]
-        for name, keys in (("of another shape", shapes), ("expected by the model but not in the file", self.missing),
-                           ("in the file but not in the model", self.unused)):  # fmt: skip
+        for name, keys in (
+            ("of another shape", shapes),
+            ("expected by the model but not in the file", self.missing),
+            ("in the file but not in the model", self.unused),
+        ):
             if keys:
                 lines.append(f"{len(keys)} {name}: " + ", ".join(keys[:5]) + (", .." if len(keys) > 5 else ""))
         return "\n".join(lines)

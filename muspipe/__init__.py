@@ -14,7 +14,7 @@ DEFAULT_METHOD = "hybrid"
 
 # Loaded when first asked for (PEP 562), so that `import muspipe` and `muspipe --help` stay quick.
 _EXPORTS = {
-    "InputError": "simulator.errors",
+    "InputError": "muspipe.errors",
     "Recording": "muspipe.recordings.recording",
     "Result": "muspipe.recordings.result",
     "identify": "muspipe.recordings.identify",

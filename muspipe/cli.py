@@ -108,7 +108,7 @@ def _parser(program, chosen):
 
 def _one_line(error) -> str | None:
     """What to tell the user about an error that is theirs to mend; None for a bug, which keeps its traceback."""
-    from simulator.errors import InputError  # here, as the package behind it imports NumPy
+    from muspipe.errors import InputError  # here, as the package behind it imports NumPy
 
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted"

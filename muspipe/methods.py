@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 
 @contextlib.contextmanager

@@ -5,7 +5,25 @@
 >>> velocity = sequence.render(snr_db=20)           # float32 (64, 64, 400)
 """
 
-from simulator.config import SCENARIOS, SimulationConfig
-from simulator.sequence import MuscleSequence, simulate
+import importlib
 
-__all__ = ["SCENARIOS", "MuscleSequence", "SimulationConfig", "simulate"]
+# Loaded when first asked for (PEP 562): whoever needs `simulator.shared` alone does not wait for NumPy.
+_EXPORTS = {
+    "SCENARIOS": "simulator.config",
+    "MuscleSequence": "simulator.sequence",
+    "SimulationConfig": "simulator.config",
+    "simulate": "simulator.sequence",
+}
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name):
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'simulator' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_EXPORTS[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

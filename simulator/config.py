@@ -9,7 +9,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from simulator.errors import InputError
+from simulator.shared.errors import InputError
 
 Range = tuple[float, float]
 

@@ -22,12 +22,12 @@ import h5py
 import numpy as np
 
 from simulator.config import SimulationConfig
-from simulator.errors import InputError
-from simulator.files import atomic_path, sha256_of_file
-from simulator.processes import worker_pool
 from simulator.schema import SCHEMA_VERSION, field_bytes
 from simulator.sequence import MODEL_VERSION, MuscleSequence, simulate
 from simulator.shards import MANIFEST, Shard, read_manifest, write_shard
+from simulator.shared.errors import InputError
+from simulator.shared.files import atomic_path, sha256_of_file
+from simulator.shared.processes import worker_pool
 
 try:
     import fcntl
@@ -93,9 +93,18 @@ class _Job:
 
 
 def generate_dataset(
-    out, config: SimulationConfig, seed: int, n_train: int, n_val: int, n_test: int,
-    *, workers: int | None = None, dense: bool = False, snr_db: float | None = None, progress=None,
-) -> dict:  # fmt: skip
+    out,
+    config: SimulationConfig,
+    seed: int,
+    n_train: int,
+    n_val: int,
+    n_test: int,
+    *,
+    workers: int | None = None,
+    dense: bool = False,
+    snr_db: float | None = None,
+    progress=None,
+) -> dict:
     """Write the data set into folder `out`, or finish the one begun there; returns its manifest.
 
     workers: processes, default the number of CPU cores. They are spawned, so a script that calls this needs
@@ -154,10 +163,17 @@ def _plan(folder, config, seed, sizes, dense, snr_db):
     shard_size = DENSE_SHARD_SIZE if dense else SHARD_SIZE
     jobs = [
         _Job(
-            folder=str(folder), file=f"{split}-{first // shard_size:05d}.h5", split=split, first_index=first,
-            n_sequences=min(shard_size, size - first), n_in_split=size, config=config, seed=seed, dense=dense,
+            folder=str(folder),
+            file=f"{split}-{first // shard_size:05d}.h5",
+            split=split,
+            first_index=first,
+            n_sequences=min(shard_size, size - first),
+            n_in_split=size,
+            config=config,
+            seed=seed,
+            dense=dense,
             snr_db=snr_db,
-        )  # fmt: skip
+        )
         for split, size in sizes.items()
         for first in range(0, size, shard_size)
     ]
@@ -225,8 +241,14 @@ def _is_finished(job, known_sha256) -> bool:
     origin = (shard.origin["seed"], shard.origin["split"], shard.origin["first_index"], len(shard), shard.config)
     snr_db = np.inf if job.snr_db is None else job.snr_db
     return (*origin, shard.origin["dense"], shard.origin["snr_db"]) == (
-        job.seed, job.split, job.first_index, job.n_sequences, job.config, job.dense, snr_db,
-    )  # fmt: skip
+        job.seed,
+        job.split,
+        job.first_index,
+        job.n_sequences,
+        job.config,
+        job.dense,
+        snr_db,
+    )
 
 
 def _check_space(folder, todo):
@@ -276,9 +298,15 @@ def _make_shard(job: _Job) -> str:
     indices = range(job.first_index, job.first_index + job.n_sequences)
     sequences = [draw_sequence(job.config, job.seed, job.split, i, job.n_in_split) for i in indices]
     write_shard(
-        job.path, sequences, config=job.config, seed=job.seed, split=job.split, first_index=job.first_index,
-        dense=job.dense, snr_db=job.snr_db,
-    )  # fmt: skip
+        job.path,
+        sequences,
+        config=job.config,
+        seed=job.seed,
+        split=job.split,
+        first_index=job.first_index,
+        dense=job.dense,
+        snr_db=job.snr_db,
+    )
     return sha256_of_file(job.path)
 
 

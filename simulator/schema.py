@@ -48,9 +48,7 @@ FIELDS = (
 )
 """Fields of every shard, in the order in which they are written and summed up in the checksum."""
 
-VELOCITY = Field(
-    "velocity", ("sequence", "y", "x", "frame"), "<f4", "a.u.", "rendered images, noise included"
-)
+VELOCITY = Field("velocity", ("sequence", "y", "x", "frame"), "<f4", "a.u.", "rendered images, noise included")
 """Only in dense shards, for readers that cannot render."""
 
 
@@ -58,9 +56,17 @@ def field_bytes(n_sequences, n_units, n_firings, image_shape, n_frames, dense=Fa
     """Bytes of a shard's data for these (expected) counts; n_units and n_firings count over all its sequences."""
     height_px, width_px = image_shape
     lengths = {
-        "sequence": n_sequences, "offset": n_sequences + 1, "unit": n_units, "firing": n_firings, "bounds": 2, "yx": 2,
-        "byte": -(-height_px * width_px // 8), "y": height_px, "x": width_px, "frame": n_frames,
-    }  # fmt: skip
+        "sequence": n_sequences,
+        "offset": n_sequences + 1,
+        "unit": n_units,
+        "firing": n_firings,
+        "bounds": 2,
+        "yx": 2,
+        "byte": -(-height_px * width_px // 8),
+        "y": height_px,
+        "x": width_px,
+        "frame": n_frames,
+    }
     total = 0.0
     for field in (*FIELDS, VELOCITY) if dense else FIELDS:
         size = int(field.dtype[2:])

@@ -11,7 +11,7 @@ from simulator import firings as _firings
 from simulator import territories as _territories
 from simulator import waveform as _waveform
 from simulator.config import SimulationConfig
-from simulator.errors import InputError
+from simulator.shared.errors import InputError
 
 Seed = int | np.random.SeedSequence
 
@@ -121,10 +121,16 @@ class MuscleSequence:
     def _trains(self, delay_s):
         config = self.config
         return _waveform.twitch_trains(
-            self.firings_s, self.unit_of_firing, self.n_units,
-            self.contraction_times_s, self.half_relaxation_ratios, self.peak_velocities,
-            frame_rate_hz=config.frame_rate_hz, n_frames=config.n_frames,
-            support_s=config.twitch_support_s, delay_s=delay_s,
+            self.firings_s,
+            self.unit_of_firing,
+            self.n_units,
+            self.contraction_times_s,
+            self.half_relaxation_ratios,
+            self.peak_velocities,
+            frame_rate_hz=config.frame_rate_hz,
+            n_frames=config.n_frames,
+            support_s=config.twitch_support_s,
+            delay_s=delay_s,
         )
 
 

@@ -21,15 +21,20 @@ import h5py
 import numpy as np
 
 from simulator.config import SimulationConfig
-from simulator.errors import InputError
-from simulator.files import atomic_path, sha256_of_file
 from simulator.schema import FIELDS, FORMAT, SCHEMA_VERSION, VELOCITY, Field
 from simulator.sequence import MuscleSequence
+from simulator.shared.errors import InputError
+from simulator.shared.files import atomic_path, sha256_of_file
 
 PER_UNIT = (
-    "centres_mm", "diameters_mm", "delay_angles_rad", "firing_rates_hz", "contraction_times_s",
-    "half_relaxation_ratios", "peak_velocities",
-)  # fmt: skip
+    "centres_mm",
+    "diameters_mm",
+    "delay_angles_rad",
+    "firing_rates_hz",
+    "contraction_times_s",
+    "half_relaxation_ratios",
+    "peak_velocities",
+)
 """Fields of a shard that are attributes of MuscleSequence, first axis motor units."""
 
 MANIFEST = "manifest.json"
@@ -43,10 +48,16 @@ def write_shard(path, sequences, *, config, seed, split, first_index, dense=Fals
     Raises OSError when the file cannot be written.
     """
     origin = {
-        "format": FORMAT, "schema_version": SCHEMA_VERSION, "seed": seed, "split": split, "first_index": first_index,
-        "n_sequences": len(sequences), "dense": dense, "snr_db": float("inf") if snr_db is None else float(snr_db),
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "seed": seed,
+        "split": split,
+        "first_index": first_index,
+        "n_sequences": len(sequences),
+        "dense": dense,
+        "snr_db": float("inf") if snr_db is None else float(snr_db),
         "config": json.dumps(config.to_dict(), sort_keys=True),
-    }  # fmt: skip
+    }
     digest = _start_digest(origin)
     arrays = _concatenate(sequences)
     with atomic_path(path) as temporary, _plain_oserror(path), h5py.File(temporary, "w") as file:
@@ -225,8 +236,11 @@ class Dataset:
         self.config = SimulationConfig.from_dict(self.manifest["config"])
         for shard, entry in zip(self.shards, listed, strict=True):
             if (len(shard), shard.origin["first_index"], shard.origin["seed"], shard.config) != (
-                entry["n_sequences"], entry["first_index"], self.manifest["seed"], self.config,
-            ):  # fmt: skip
+                entry["n_sequences"],
+                entry["first_index"],
+                self.manifest["seed"],
+                self.config,
+            ):
                 raise InputError(f"{shard.path}: belongs to another data set; delete it and simulate again")
         self._listed = listed
         self._starts = np.cumsum([0] + [len(shard) for shard in self.shards])

@@ -41,8 +41,17 @@ def twitch_velocity(time_s, contraction_time_s, half_relaxation_ratio, dtype=np.
 
 
 def twitch_trains(
-    firings_s, unit_of_firing, n_units, contraction_time_s, half_relaxation_ratio, peak_velocity,
-    *, frame_rate_hz, n_frames, support_s, delay_s=0.0,
+    firings_s,
+    unit_of_firing,
+    n_units,
+    contraction_time_s,
+    half_relaxation_ratio,
+    peak_velocity,
+    *,
+    frame_rate_hz,
+    n_frames,
+    support_s,
+    delay_s=0.0,
 ):
     """Sum of the twitches of each motor unit, sampled at the frames.
 

@@ -22,7 +22,7 @@ CHAINS = (
 MAY_IMPORT_TENSORFLOW = {
     ("muspipe", "data", "tfdata"),  # tf.data
     ("muspipe", "training", "devices"),  # MirroredStrategy, TensorBoard
-    ("muspipe", "backend"),  # a limit of the GPU's memory
+    ("muspipe", "runtime"),  # a limit of the GPU's memory
 }
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 
@@ -90,7 +90,7 @@ def test_source(path):
         ("simulator/sequence", "import muspipe"),
         ("simulator/sequence", "from mrcnn.nms import nms"),
         ("mrcnn/nms", "def f():\n    from simulator import simulate"),
-        ("muspipe/figures/style", "import experiments.bench_startup"),
+        ("muspipe/figures/style", "import experiments.benchmarks.bench_startup"),
         ("muspipe/models/twitch", "import tensorflow as tf"),
         ("mrcnn/nms", "from tensorflow import keras"),
         ("muspipe/data/noise", "from muspipe.models import presets"),
@@ -109,8 +109,8 @@ def test_wrong_import_is_noticed(place, code):
     [
         ("muspipe/data/tfdata", "import tensorflow as tf"),
         ("muspipe/figures/style", "from muspipe.evaluation import compare"),
-        ("muspipe/recordings/result", "from simulator.files import atomic_path"),
-        ("experiments/bench_ica", "import muspipe, simulator, mrcnn"),
+        ("muspipe/recordings/result", "from simulator.shared.files import atomic_path"),
+        ("experiments/benchmarks/bench_ica", "import muspipe, simulator, mrcnn"),
     ],
 )
 def test_right_import_is_not_blamed(place, code):
@@ -133,7 +133,7 @@ def test_bad_manners_are_noticed(code):
 
 
 def test_every_folder_of_sources_is_a_package():
-    folders = {path.parent for path in SOURCES if path.parent != ROOT / "experiments"}
+    folders = {path.parent for path in SOURCES if not path.is_relative_to(ROOT / "experiments")}
     assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
 
 

@@ -112,8 +112,10 @@ def test_help_imports_nothing_heavy(arguments):
 def test_python_m_muspipe_in_a_process():
     done = subprocess.run(
         [sys.executable, "-m", "muspipe", "identify", "missing.h5", "--out", "nowhere"],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "muspipe: error: missing.h5: no such file\n"
     assert not (ROOT / "nowhere").exists()

@@ -18,9 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for metrics.json, table.md, metrics.png")
     parser.add_argument("--split", default="test", help="train, val or test (default)")
     parser.add_argument(
-        "--snr", type=float, nargs="+", default=[float("inf"), 20.0, 10.0], metavar="DB",
+        "--snr",
+        type=float,
+        nargs="+",
+        default=[float("inf"), 20.0, 10.0],
+        metavar="DB",
         help="noise levels [dB]; default inf 20 10",
-    )  # fmt: skip
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="at most N sequences of each number of motor units")
     parser.add_argument("--workers", type=int, metavar="N", help="processes; default one for each CPU core")
     parser.add_argument("--overwrite", action="store_true", help="replace existing metrics")
@@ -33,11 +37,11 @@ def run(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
+    from muspipe.errors import InputError
     from muspipe.evaluation.run import JOURNAL, evaluate
     from muspipe.evaluation.table import markdown_table
     from muspipe.figures.metrics import draw_metrics
     from muspipe.outputs import output_files
-    from simulator.errors import InputError
 
     for name in ("limit", "workers"):
         value = getattr(args, name)
@@ -54,9 +58,16 @@ def run(args: argparse.Namespace) -> int:
 
         with output_files(out, OUTPUTS, args.overwrite) as folder:
             metrics = evaluate(
-                args.data, args.method, out, split=args.split, snrs_db=args.snr, limit=args.limit,
-                workers=args.workers, settings=given_settings(args), progress=progress,
-            )  # fmt: skip
+                args.data,
+                args.method,
+                out,
+                split=args.split,
+                snrs_db=args.snr,
+                limit=args.limit,
+                workers=args.workers,
+                settings=given_settings(args),
+                progress=progress,
+            )
             table = markdown_table(metrics)
             (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
             (folder / "table.md").write_text(table, encoding="utf-8")

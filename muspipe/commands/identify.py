@@ -93,7 +93,7 @@ def _identify_into(folder, args):
 
 
 def _refuse_inputs_as_outputs(args):
-    from simulator.errors import InputError
+    from muspipe.errors import InputError
 
     for given in filter(None, (args.recording, args.truth)):
         for name in OUTPUTS:
@@ -103,8 +103,8 @@ def _refuse_inputs_as_outputs(args):
 
 
 def _load_truth(path, recording):
+    from muspipe.errors import InputError
     from muspipe.recordings.result import Result
-    from simulator.errors import InputError
 
     truth = Result.load(path)
     expected = (*recording.image_shape, recording.n_frames, recording.frame_rate_hz)
@@ -122,9 +122,13 @@ def _compare(result, truth) -> dict:
     from muspipe.evaluation import compare
 
     return compare(
-        result.territories, result.twitch_trains, truth.territories, truth.twitch_trains, result.frame_rate_hz,
+        result.territories,
+        result.twitch_trains,
+        truth.territories,
+        truth.twitch_trains,
+        result.frame_rate_hz,
         truth.firings,
-    )  # fmt: skip
+    )
 
 
 def _print_summary(args, result):

@@ -32,9 +32,9 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from muspipe.data import BatchOptions, open_dataset
     from muspipe.data.loader import detection_batches, twitch_batches
+    from muspipe.errors import InputError
     from muspipe.figures.batches import draw_detection_batch, draw_twitch_batch
-    from simulator.errors import InputError
-    from simulator.files import atomic_path
+    from simulator.shared.files import atomic_path
 
     path = Path(args.out)
     if path.suffix.lower() != ".png":
@@ -44,8 +44,11 @@ def run(args: argparse.Namespace) -> int:
     source = open_dataset(args.data, args.split)
     options = BatchOptions(
         batch_size=DEFAULT_BATCH[args.task] if args.batch_size is None else args.batch_size,
-        seed=args.seed, snr_db=_snr(args.snr_db), max_units=max(30, int(source.n_units.max())), drop_last=False,
-    )  # fmt: skip
+        seed=args.seed,
+        snr_db=_snr(args.snr_db),
+        max_units=max(30, int(source.n_units.max())),
+        drop_last=False,
+    )
     source.validate()
     print(f"{args.data}: {args.split} set, {len(source)} sequences, {source.n_units.sum()} motor units, undamaged")
     batches, draw = (
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _snr(values):
-    from simulator.errors import InputError
+    from muspipe.errors import InputError
 
     if values is None or len(values) == 1:
         return values[0] if values else None

@@ -8,14 +8,19 @@ import argparse
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """The argument itself, may be repeated; and --signals, the setting that people change most."""
     parser.add_argument(
-        "--signals", metavar="KIND",
+        "--signals",
+        metavar="KIND",
         help="whence the twitch trains: network, least-squares, mean (deep, hybrid, twitch-true) or ica (hybrid); "
         "default: what measured best",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
         help="a setting of the method, e.g. --set signals=network; may be repeated",
-    )  # fmt: skip
+    )
 
 
 def given_settings(args: argparse.Namespace) -> dict:
@@ -23,7 +28,7 @@ def given_settings(args: argparse.Namespace) -> dict:
     for a --set without "="."""
     import json
 
-    from simulator.errors import InputError
+    from muspipe.errors import InputError
 
     settings = {} if args.signals is None else {"signals": args.signals}
     for pair in args.settings:

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0; raises InputError for what the user can mend, OSError for a disk that fails."""
-    from simulator.errors import InputError
+    from muspipe.errors import InputError
 
     if (args.out is None) == (args.recording is None):
         raise InputError("expected either a folder OUT for a data set or --recording FILE, got both or neither")
@@ -57,9 +57,15 @@ def _simulate_dataset(args):
     ]
     with tqdm(total=sum(sizes), unit="sequence", disable=None) as bar:
         manifest = generate_dataset(
-            args.out, SimulationConfig.scenario(args.scenario), args.seed, *sizes,
-            workers=args.workers, dense=args.dense, snr_db=args.snr, progress=bar.update,
-        )  # fmt: skip
+            args.out,
+            SimulationConfig.scenario(args.scenario),
+            args.seed,
+            *sizes,
+            workers=args.workers,
+            dense=args.dense,
+            snr_db=args.snr,
+            progress=bar.update,
+        )
     counts = ", ".join(f"{n} {split}" for split, n in manifest["n_sequences"].items())
     print(f"{args.out}: {counts} sequences in {len(manifest['shards'])} files, scenario {args.scenario}")
     return 0
@@ -68,9 +74,9 @@ def _simulate_dataset(args):
 def _simulate_recording(args):
     from tqdm import tqdm
 
+    from muspipe.errors import InputError
     from simulator import SimulationConfig, simulate
-    from simulator.errors import InputError
-    from simulator.files import atomic_path
+    from simulator.shared.files import atomic_path
 
     path, truth = Path(args.recording), Path(args.truth) if args.truth else None
     writer = _WRITERS.get(path.suffix.lower())
@@ -122,7 +128,7 @@ def _truth_of(sequence, args, name, written):
     import numpy as np
 
     from muspipe.recordings.result import Result
-    from simulator.files import sha256_of_file
+    from simulator.shared.files import sha256_of_file
 
     config = sequence.config
     return Result(

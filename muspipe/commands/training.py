@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-GIVEN = ("preset", "schedule", "steps", "batch_size", "data", "scenario", "snr_db", "clean_share", "seed", "precision",
-         "weights", "val_batches", "val_every", "patience", "n_units")  # fmt: skip
+GIVEN = (
+    "preset",
+    "schedule",
+    "steps",
+    "batch_size",
+    "data",
+    "scenario",
+    "snr_db",
+    "clean_share",
+    "seed",
+    "precision",
+    "weights",
+    "val_batches",
+    "val_every",
+    "patience",
+    "n_units",
+)
 """Arguments that are settings of the run; None: not given."""
 
 
@@ -53,7 +68,7 @@ def train(args: argparse.Namespace, task: str) -> int:
     """Exit code 0 also when time was up or the run was interrupted: `--resume` goes on."""
     from pathlib import Path
 
-    from muspipe.backend import load_keras
+    from muspipe.runtime import load_keras
 
     load_keras(_positive(args.memory_gb, "memory-gb"))
 
@@ -67,9 +82,12 @@ def train(args: argparse.Namespace, task: str) -> int:
     try:
         with _Bar(read_run(args.out)[2].steps) as bar:
             trainer = Trainer(
-                args.out, devices=args.devices, max_minutes=args.max_minutes, progress=bar.update,
+                args.out,
+                devices=args.devices,
+                max_minutes=args.max_minutes,
+                progress=bar.update,
                 tensorboard=args.tensorboard,
-            )  # fmt: skip
+            )
             summary = trainer.run()
     except Exception:
         if not args.resume and (trainer is None or trainer.step == 0):
@@ -89,7 +107,7 @@ def train(args: argparse.Namespace, task: str) -> int:
 
 def _positive(value, name):
     if value is not None and not value > 0:
-        from simulator.errors import InputError  # here, as the package behind it imports NumPy
+        from muspipe.errors import InputError  # here, as the package behind it imports NumPy
 
         raise InputError(f"--{name}: expected a number above 0, got {value}")
     return value
@@ -98,7 +116,7 @@ def _positive(value, name):
 def _given(args):
     values = {name: getattr(args, name) for name in GIVEN if getattr(args, name) is not None}
     if "snr_db" in values:
-        from simulator.errors import InputError
+        from muspipe.errors import InputError
 
         if len(values["snr_db"]) > 2:
             raise InputError(f"--snr-db: expected one SNR or LOW HIGH, got {len(values['snr_db'])} values")
@@ -109,8 +127,8 @@ def _given(args):
 
 
 def _new_settings(args, task):
+    from muspipe.errors import InputError
     from muspipe.training.settings import TrainSettings
-    from simulator.errors import InputError
 
     if not args.online and args.data is None:
         raise InputError("expected --data DIR, a data set of `muspipe simulate`, or --online")
@@ -119,7 +137,7 @@ def _new_settings(args, task):
 
 def _same(args, task, settings):
     """The settings of the run that is resumed. InputError if others were given."""
-    from simulator.errors import InputError
+    from muspipe.errors import InputError
 
     given = {"task": task, **_given(args), **({"data": None} if args.online else {})}
     for name, value in given.items():

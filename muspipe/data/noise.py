@@ -12,7 +12,7 @@ import functools
 import numpy as np
 from scipy.linalg.blas import saxpy
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 from simulator.sequence import noise_sd as _noise_sd
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 BACKGROUND, MOTOR_UNIT = 0, 1
 """Class ids; rows of padding are background."""

@@ -11,8 +11,14 @@ from muspipe.evaluation.segmentation import pixel_recall_precision
 from muspipe.firings import find_firings
 
 METRICS = (
-    "recall", "precision", "segmentation_recall", "segmentation_precision", "dice", "roa", "roa_discharges",
-)  # fmt: skip
+    "recall",
+    "precision",
+    "segmentation_recall",
+    "segmentation_precision",
+    "dice",
+    "roa",
+    "roa_discharges",
+)
 """Names of the metrics of `compare`, in the order of the tables."""
 
 EDGE_S = 0.020

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 import muspipe
+from muspipe.errors import InputError
 from muspipe.evaluation.compare import METRICS, compare
 from muspipe.methods import get_method, settings_of
-from simulator.errors import InputError
-from simulator.processes import worker_pool
 from simulator.shards import open_dataset
+from simulator.shared.processes import worker_pool
 
 JOURNAL = "sequences.partial.jsonl"
 CHUNK = 4
@@ -28,9 +28,17 @@ CHUNK = 4
 
 
 def evaluate(
-    data, method: str, out, *, split="test", snrs_db=(np.inf, 20.0, 10.0), limit=None, workers=None, settings=None,
+    data,
+    method: str,
+    out,
+    *,
+    split="test",
+    snrs_db=(np.inf, 20.0, 10.0),
+    limit=None,
+    workers=None,
+    settings=None,
     progress=None,
-) -> dict:  # fmt: skip
+) -> dict:
     """Metrics of `method` on a split of the data set folder `data`; see `summarise` for what is returned.
 
     snrs_db: noise levels [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at
@@ -145,9 +153,13 @@ def _rows(data, split, method, settings, tasks):
         units = finder.find(velocity, frame_rate_hz=rate_hz, pixel_mm=pixel_mm, **truth)
         seconds = time.perf_counter() - start
         metrics = compare(
-            units.territories, units.twitch_trains, sequence.territories, sequence.twitch_trains, rate_hz,
+            units.territories,
+            units.twitch_trains,
+            sequence.territories,
+            sequence.twitch_trains,
+            rate_hz,
             sequence.twitch_peaks_s,
-        )  # fmt: skip
+        )
         row = {"index": index, "snr_db": _json_number(snr_db)} | metrics | {"seconds": round(seconds, 4)}
         rows.append({key: None if value != value else value for key, value in row.items()})  # NaN is no JSON
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 
 from muspipe.recordings.result import Result
-from simulator.files import atomic_path
+from simulator.shared.files import atomic_path
 
 COLUMNS = ("unit", "firing_s")
 """Header of the table. `unit`: number of the motor unit, from 1, as in the figure; `firing_s`: instant of the twitch's

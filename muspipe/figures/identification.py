@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from skimage.measure import find_contours
 
+from muspipe.errors import InputError
 from muspipe.figures.style import RC, SMALL_PT, TEXT_PT, place_labels, unit_colours
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.result import Result
-from simulator.errors import InputError
 
 SHOWN_S = 4.0
 """Of a longer recording, the twitch trains of this first part are shown; more would be a blur."""
@@ -84,9 +84,16 @@ def _draw_map(axes, bar_axes, recording, result, truth, colours, mm_per_pt):
         found = [Line2D([], [], color=colour, linewidth=1.6, label="found") for colour in colours[:1]]
         true = Line2D([], [], label="truth", **TRUTH_LINE)
         axes.legend(
-            handles=[*found, true], loc="lower right", bbox_to_anchor=(1.02, 1.015), ncols=2, frameon=False,
-            fontsize=SMALL_PT, handlelength=2.2, columnspacing=1.0, borderaxespad=0,
-        )  # fmt: skip
+            handles=[*found, true],
+            loc="lower right",
+            bbox_to_anchor=(1.02, 1.015),
+            ncols=2,
+            frameon=False,
+            fontsize=SMALL_PT,
+            handlelength=2.2,
+            columnspacing=1.0,
+            borderaxespad=0,
+        )
     _number_territories(axes, result, colours, mm_per_pt)
 
 
@@ -104,9 +111,17 @@ def _number_territories(axes, result, colours, mm_per_pt):
     for text, colour, (x_mm, y_mm) in zip(labels, colours, places_mm, strict=True):
         if np.isfinite(x_mm):
             axes.text(
-                x_mm, y_mm, text, color=colour, fontsize=SMALL_PT, fontweight="bold", ha="center", va="center_baseline",
-                path_effects=[withStroke(linewidth=1.8, foreground="white")], zorder=5,
-            )  # fmt: skip
+                x_mm,
+                y_mm,
+                text,
+                color=colour,
+                fontsize=SMALL_PT,
+                fontweight="bold",
+                ha="center",
+                va="center_baseline",
+                path_effects=[withStroke(linewidth=1.8, foreground="white")],
+                zorder=5,
+            )
 
 
 def _draw_trains(axes, result, colours):
@@ -118,32 +133,68 @@ def _draw_trains(axes, result, colours):
     axes.spines[["left", "right", "top"]].set_visible(False)
     if n == 0:
         axes.text(
-            0.5, 0.5, "No motor units found", transform=axes.transAxes, ha="center", va="center", color="#606060",
+            0.5,
+            0.5,
+            "No motor units found",
+            transform=axes.transAxes,
+            ha="center",
+            va="center",
+            color="#606060",
             fontsize=TEXT_PT + 1,
-        )  # fmt: skip
+        )
         return
     axes.set_title("Twitch trains, each scaled to its peak  (\u2022 firing)", loc="left", pad=5)
     axes.text(
-        1.01, 1, "peak\n" + f"[{result.velocity_unit}]", transform=axes.transAxes, fontsize=SMALL_PT - 1, va="bottom",
-        color="#606060", linespacing=1.0,
-    )  # fmt: skip
+        1.01,
+        1,
+        "peak\n" + f"[{result.velocity_unit}]",
+        transform=axes.transAxes,
+        fontsize=SMALL_PT - 1,
+        va="bottom",
+        color="#606060",
+        linespacing=1.0,
+    )
     n_shown = int(np.ceil(shown_s * result.frame_rate_hz - 1e-6))
     time_s = np.arange(n_shown) / result.frame_rate_hz
     for i, (train, firings_s) in enumerate(zip(result.twitch_trains[:, :n_shown], result.firings, strict=True)):
-        peak = float(np.abs(train).max())
-        height = -0.62 * train / (peak or 1.0)
-        axes.axhline(i, color="#d9d9d9", linewidth=0.5, zorder=0)
-        axes.plot(time_s, i + height, color=colours[i], linewidth=0.9, solid_joinstyle="round")
-        firings_s = firings_s[firings_s <= time_s[-1]]
-        axes.plot(
-            firings_s, i + np.interp(firings_s, time_s, height), "o", markersize=3.0, markeredgewidth=0.5,
-            markeredgecolor="white", color=colours[i], clip_on=False,
-        )  # fmt: skip
-        axes.annotate(
-            str(i + 1), (0, i), xytext=(-5, 0), textcoords="offset points", ha="right", va="center",
-            color=colours[i], fontsize=SMALL_PT, fontweight="bold", annotation_clip=False,
-        )  # fmt: skip
-        axes.annotate(
-            f"{peak:#.2g}" if 0.01 <= peak < 9.95 else f"{peak:.3g}", (1.01, i), xycoords=("axes fraction", "data"),
-            va="center", fontsize=SMALL_PT - 1, color="#606060", annotation_clip=False,
-        )  # fmt: skip
+        _draw_row(axes, i, time_s, train, firings_s, colours[i])
+
+
+def _draw_row(axes, row, time_s, train, firings_s, colour):
+    """One unit: its train scaled to its peak, its firings, its number on the left and its peak on the right."""
+    peak = float(np.abs(train).max())
+    height = -0.62 * train / (peak or 1.0)
+    axes.axhline(row, color="#d9d9d9", linewidth=0.5, zorder=0)
+    axes.plot(time_s, row + height, color=colour, linewidth=0.9, solid_joinstyle="round")
+    firings_s = firings_s[firings_s <= time_s[-1]]
+    axes.plot(
+        firings_s,
+        row + np.interp(firings_s, time_s, height),
+        "o",
+        markersize=3.0,
+        markeredgewidth=0.5,
+        markeredgecolor="white",
+        color=colour,
+        clip_on=False,
+    )
+    axes.annotate(
+        str(row + 1),
+        (0, row),
+        xytext=(-5, 0),
+        textcoords="offset points",
+        ha="right",
+        va="center",
+        color=colour,
+        fontsize=SMALL_PT,
+        fontweight="bold",
+        annotation_clip=False,
+    )
+    axes.annotate(
+        f"{peak:#.2g}" if 0.01 <= peak < 9.95 else f"{peak:.3g}",
+        (1.01, row),
+        xycoords=("axes fraction", "data"),
+        va="center",
+        fontsize=SMALL_PT - 1,
+        color="#606060",
+        annotation_clip=False,
+    )

@@ -43,9 +43,18 @@ def draw_metrics(by_method: dict[str, dict], snr_db: float | None = None) -> Fig
                     name = name if snr_db is None else label
                     colour = UNIT_COLOURS[(shift if snr_db is None else number) % len(UNIT_COLOURS)]
                     axis.errorbar(
-                        units, mean, sd, label=name, color=colour, linestyle=style, marker=marker,
-                        markersize=3, linewidth=1, elinewidth=0.6, capsize=1.5,
-                    )  # fmt: skip
+                        units,
+                        mean,
+                        sd,
+                        label=name,
+                        color=colour,
+                        linestyle=style,
+                        marker=marker,
+                        markersize=3,
+                        linewidth=1,
+                        elinewidth=0.6,
+                        capsize=1.5,
+                    )
             axis.set_title(title)
             axis.set_ylim(0, 1.05)
             axis.spines[["top", "right"]].set_visible(False)

@@ -38,8 +38,9 @@ def unit_colours(centres_mm: np.ndarray, diameters_mm: np.ndarray) -> list[str]:
         counts = {colour: colours.count(colour) for colour in UNIT_COLOURS}
         free = [c for c in UNIT_COLOURS if counts[c] <= min(counts.values()) + 1 and colours[-1:] != [c]]
         gaps_mm = np.hypot(*(centres_mm[:before] - centre).T) - (diameters_mm[:before] + diameter) / 2
-        clearance_mm = {c: min((g for g, used in zip(gaps_mm, colours, strict=True) if used == c), default=np.inf)
-                        for c in free}  # fmt: skip
+        clearance_mm = {
+            c: min((g for g, used in zip(gaps_mm, colours, strict=True) if used == c), default=np.inf) for c in free
+        }
         colours.append(max(free, key=clearance_mm.get))  # the first of equals: palette order
     return colours
 

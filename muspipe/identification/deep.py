@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from muspipe.data.given import wrong_territories
+from muspipe.errors import InputError
 from muspipe.identification import signals
 from muspipe.methods import Units
-from simulator.errors import InputError
 
 SIGNALS = ("mean", "least-squares", "network")
 
@@ -68,9 +68,13 @@ class Deep:
         from muspipe.models import pretrained
 
         territories, scores = find_territories(
-            pretrained.load(self.segmentation), velocity, frame_rate_hz=frame_rate_hz, pixel_mm=pixel_mm,
-            min_score=self.min_score, mask_level=self.mask_level,
-        )  # fmt: skip
+            pretrained.load(self.segmentation),
+            velocity,
+            frame_rate_hz=frame_rate_hz,
+            pixel_mm=pixel_mm,
+            min_score=self.min_score,
+            mask_level=self.mask_level,
+        )
         if not len(territories):
             return Units.none(velocity)
         grid = {"frame_rate_hz": frame_rate_hz, "pixel_mm": pixel_mm}

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from muspipe.baselines.ica import TunedICA
+from muspipe.errors import InputError
 from muspipe.evaluation.matching import mask_iou
 from muspipe.identification.deep import SIGNALS, checksums, trains_of
 from muspipe.methods import Units
-from simulator.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from keras import layers, ops
 from scipy.ndimage import maximum_filter
 
 from muspipe.data.truth import MOTOR_UNIT
+from muspipe.errors import InputError
 from muspipe.models.base import PresetNetwork
 from muspipe.models.frontend import FRONT_END, frontend
 from muspipe.models.weights import load_into, read
-from simulator.errors import InputError
 
 LOSS_NAMES = ("peak_loss", "offset_loss", "radius_loss")
 _RARE = 0.01  # what every cell says of a peak to begin with

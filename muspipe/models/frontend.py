@@ -9,7 +9,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 FRONT_END = "frontend"
 """How the names of all its layers begin."""

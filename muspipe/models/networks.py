@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 
 def build(task: str, preset: dict, *, seed: int = 0, mode: str = "training"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 TASKS = ("seg", "twitch")
 

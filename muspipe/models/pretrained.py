@@ -9,9 +9,9 @@ import functools
 import sys
 from pathlib import Path
 
-from muspipe.backend import load_keras
+from muspipe.errors import InputError
 from muspipe.models import weights
-from simulator.errors import InputError
+from muspipe.runtime import load_keras
 
 FOLDER = Path(__file__).parent / "files"
 

@@ -15,9 +15,9 @@ from mrcnn.model import MaskRCNN
 from mrcnn.molding import compose_image_meta
 from mrcnn.rpn_targets import build_rpn_targets
 from mrcnn.weights import load_weights, read_weights
+from muspipe.errors import InputError
 from muspipe.models.frontend import frontend
 from muspipe.models.weights import is_weight_file, load_into
-from simulator.errors import InputError
 
 REPLACED = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
 """Layers that depend on the number of classes: they start anew when other classes' weights are loaded."""

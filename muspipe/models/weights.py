@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 
 import muspipe
-from simulator.errors import InputError
-from simulator.files import atomic_path
+from muspipe.errors import InputError
+from simulator.shared.files import atomic_path
 
 FORMAT = "muspipe weights 1"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from muspipe import DEFAULT_METHOD
+from muspipe.errors import InputError
 from muspipe.firings import find_firings
 from muspipe.methods import get_method, settings_of
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.result import Result
-from simulator.errors import InputError
 
 
 def identify(recording: Recording, method: str = DEFAULT_METHOD, **settings) -> Result:

@@ -21,9 +21,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from muspipe.errors import InputError
 from muspipe.recordings.recording import Recording
-from simulator.errors import InputError
-from simulator.files import sha256_of_file
+from simulator.shared.files import sha256_of_file
 
 SCALARS = ("frame_rate_hz", "pixel_mm")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 RANGE_HZ = 100.0, 100_000.0
 """Frame rates taken. Below the first, a twitch (peak after about 27 ms) has fewer than three samples on its rise."""

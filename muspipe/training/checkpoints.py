@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 from keras import ops
 
-from simulator.errors import InputError
-from simulator.files import atomic_path
+from muspipe.errors import InputError
+from simulator.shared.files import atomic_path
 
 FORMAT = "muspipe checkpoint 1"
 KEPT = 2

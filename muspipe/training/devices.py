@@ -10,7 +10,7 @@ import contextlib
 import keras
 import numpy as np
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 
 class OneDevice:
@@ -122,25 +122,6 @@ def make_devices(count: int):
     if count == 1:
         return OneDevice()
     return JaxDevices(count) if keras.backend.backend() == "jax" else MirroredDevices(count)
-
-
-def peak_memory_gb() -> dict[str, float]:
-    """Peak of the process [GB], and of the first GPU if there is one."""
-    import resource
-
-    peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9}
-    if keras.backend.backend() == "jax":
-        import jax
-
-        stats = jax.devices()[0].memory_stats() or {}
-        if "peak_bytes_in_use" in stats:
-            peak["device"] = stats["peak_bytes_in_use"] / 1e9
-    elif keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        if tf.config.list_logical_devices("GPU"):
-            peak["device"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
-    return peak
 
 
 class TensorBoard:

@@ -20,7 +20,7 @@ from muspipe.data.options import BatchOptions
 from muspipe.data.order import crop_order, epoch_order
 from muspipe.data.records import RecordMaker
 from muspipe.data.sources import OnlineSource
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 ONLINE_SEQUENCES = {"seg": 256, "twitch": 64}
 """Sequences of an online epoch."""

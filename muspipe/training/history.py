@@ -10,8 +10,8 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from simulator.errors import InputError
-from simulator.files import atomic_path
+from muspipe.errors import InputError
+from simulator.shared.files import atomic_path
 
 
 class History:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import keras
 
-from simulator.errors import InputError
+from muspipe.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,10 @@ class Schedule:
     def to_dict(self) -> dict:
         """Plain values."""
         return {
-            "batch_size": self.batch_size, "patience": self.patience,
+            "batch_size": self.batch_size,
+            "patience": self.patience,
             "phases": [dict(vars(phase)) for phase in self.phases],
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_dict(cls, values: dict) -> Schedule:
@@ -120,9 +121,12 @@ def make_optimizer(phase: Phase):
     if phase.cosine:
         warmup = round(phase.warmup * phase.steps)
         rate = keras.optimizers.schedules.CosineDecay(
-            0.01 * rate if warmup else rate, max(1, phase.steps - warmup), alpha=0.01,
-            warmup_target=rate if warmup else None, warmup_steps=warmup,
-        )  # fmt: skip
+            0.01 * rate if warmup else rate,
+            max(1, phase.steps - warmup),
+            alpha=0.01,
+            warmup_target=rate if warmup else None,
+            warmup_steps=warmup,
+        )
     if phase.optimizer == "adam":
         return keras.optimizers.Adam(rate, global_clipnorm=phase.clip_norm)
     return keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=phase.clip_norm)

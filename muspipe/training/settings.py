@@ -7,10 +7,10 @@ import platform
 from dataclasses import dataclass, field
 
 import muspipe
+from muspipe.errors import InputError
 from muspipe.models.presets import get_preset
 from muspipe.training.schedules import Schedule, get_schedule
 from simulator.config import SimulationConfig
-from simulator.errors import InputError
 
 SCENARIOS = ("paper", "physiological", "both")
 

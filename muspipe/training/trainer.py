@@ -23,16 +23,17 @@ import numpy as np
 
 from muspipe.data.options import BatchOptions
 from muspipe.data.sources import open_dataset
+from muspipe.errors import InputError
 from muspipe.models import build, weights
+from muspipe.runtime import peak_memory_gb
 from muspipe.training import checkpoints
-from muspipe.training.devices import TensorBoard, make_devices, peak_memory_gb
+from muspipe.training.devices import TensorBoard, make_devices
 from muspipe.training.examples import ONLINE_SEQUENCES as SEQUENCES
 from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, input_rng
 from muspipe.training.history import History
 from muspipe.training.schedules import Schedule, make_optimizer
 from muspipe.training.settings import TrainSettings, versions
-from simulator.errors import InputError
-from simulator.files import atomic_path
+from simulator.shared.files import atomic_path
 
 CHECKPOINT_S = 300.0
 """Seconds between checkpoints."""
@@ -192,10 +193,12 @@ class Trainer:
             self.model.compile(optimizer=make_optimizer(phase))
         snr_db = phase.snr_db if self.settings.snr_db is None else self.settings.snr_db
         options = BatchOptions(
-            batch_size=self.schedule.batch_size, seed=self.settings.seed, snr_db=snr_db,
+            batch_size=self.schedule.batch_size,
+            seed=self.settings.seed,
+            snr_db=snr_db,
             clean_share=self.settings.clean_share if snr_db is not None else 0.0,
             **self.model.preset.get("data", {}),
-        )  # fmt: skip
+        )
         through_tensorflow = self.settings.data is not None and keras.backend.backend() == "tensorflow"
         kind = TensorFlowExamples if through_tensorflow else Examples
         self._examples = kind(self.settings.task, self._train_source, options)
@@ -271,9 +274,12 @@ class Trainer:
 
     def _meta(self):
         return {
-            "step": self.step, "hours": round(self._seconds() / 3600, 3), "val": self.state["val"],
-            "settings": self.settings.to_dict(), "versions": versions(),
-        }  # fmt: skip
+            "step": self.step,
+            "hours": round(self._seconds() / 3600, 3),
+            "val": self.state["val"],
+            "settings": self.settings.to_dict(),
+            "versions": versions(),
+        }
 
     def _write_row(self):
         n = max(self.state["count"], 1)
@@ -301,11 +307,16 @@ class Trainer:
     def _finish(self, reason):
         self._draw()
         summary = {
-            "reason": reason, "step": self.step, "of": self.schedule.steps, "hours": round(self._seconds() / 3600, 4),
-            "best": self.state["best"], "last": self.state["val"], "weights": self.model.count_params(),
+            "reason": reason,
+            "step": self.step,
+            "of": self.schedule.steps,
+            "hours": round(self._seconds() / 3600, 4),
+            "best": self.state["best"],
+            "last": self.state["val"],
+            "weights": self.model.count_params(),
             "peak_memory_gb": {name: round(value, 3) for name, value in peak_memory_gb().items()},
             "damaged_checkpoints": self.damaged,
-        }  # fmt: skip
+        }
         _write_json(self.folder / "summary.json", summary)
         return summary
 

@@ -204,8 +204,12 @@ def test_really_full_disk(recording, tmp_path):
     before = snapshot(tmp_path)
     done = subprocess.run(
         [sys.executable, "-m", "muspipe", "identify", recording, "--out", tmp_path / "out"],
-        cwd=ROOT, preexec_fn=limit, capture_output=True, text=True, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
+        cwd=ROOT,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("muspipe: error: ") and "nothing was written" in line and "File too large" in line

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from muspipe.commands import preview, simulate
+from muspipe.errors import InputError
 from muspipe.recordings.readers import load_recording
 from muspipe.recordings.result import Result
 from simulator import SimulationConfig
 from simulator import simulate as draw
-from simulator.errors import InputError
-from simulator.files import sha256_of_file
 from simulator.shards import open_dataset
+from simulator.shared.files import sha256_of_file
 
 
 def call(command, *words):

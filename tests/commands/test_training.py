@@ -14,8 +14,13 @@ from muspipe.models import PRESETS, get_preset
 def small(monkeypatch):
     from muspipe.training import examples
 
-    small = {"convolutions": [{"maps": 2, "kernel": [5, 5, 3], "stride": [4, 4, 1]}], "dense_before": [8], "gru": 4,
-             "dense_after": [4], "name": "small"}  # fmt: skip
+    small = {
+        "convolutions": [{"maps": 2, "kernel": [5, 5, 3], "stride": [4, 4, 1]}],
+        "dense_before": [8],
+        "gru": 4,
+        "dense_after": [4],
+        "name": "small",
+    }
     monkeypatch.setitem(PRESETS["twitch"], "small", get_preset("twitch", "compact") | small)
     monkeypatch.setattr(examples, "ONLINE_CROPS", 16)
     monkeypatch.setitem(examples.ONLINE_SEQUENCES, "twitch", 4)
@@ -86,7 +91,7 @@ def test_threads_are_limited_before_numpy_is_loaded(tmp_path):
     import sys
 
     code = (
-        "import sys, muspipe.backend as backend\n"
+        "import sys, muspipe.runtime as backend\n"
         "def load(memory_gb): print('numpy' in sys.modules, 'keras' in sys.modules); sys.exit(0)\n"
         "backend.load_keras = load\n"
         f"from muspipe.cli import main_train; main_train(['twitch', '--online', '--out', {str(tmp_path / 'run')!r}])"

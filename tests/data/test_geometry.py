@@ -7,8 +7,8 @@ from muspipe.data.augment import flip
 from muspipe.data.crops import crop, crop_corner
 from muspipe.data.standardise import clean_moments, standardise
 from muspipe.data.truth import boxes_of_masks, detection_truth
+from muspipe.errors import InputError
 from simulator import SimulationConfig, simulate
-from simulator.errors import InputError
 
 
 def disc(rows, columns, shape=(10, 12)):

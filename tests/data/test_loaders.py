@@ -11,8 +11,8 @@ from muspipe.data import BatchOptions, OnlineSource, open_dataset
 from muspipe.data.crops import crop, crop_corner
 from muspipe.data.loader import detection_batches, twitch_batches
 from muspipe.data.records import RecordMaker
+from muspipe.errors import InputError
 from simulator import SimulationConfig
-from simulator.errors import InputError
 from simulator.generate import generate_dataset
 
 SMALL_BANK = 1 << 21

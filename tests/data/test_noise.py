@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from muspipe.data.noise import NoiseBank, draw_snr_db, noise_sd
+from muspipe.errors import InputError
 from simulator import SimulationConfig, simulate
-from simulator.errors import InputError
 
 
 @pytest.fixture(scope="module")

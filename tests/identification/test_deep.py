@@ -11,12 +11,12 @@ from muspipe import Recording, identify
 from muspipe.data import BatchOptions
 from muspipe.data.loader import twitch_batches
 from muspipe.data.sources import OnlineSource
+from muspipe.errors import InputError
 from muspipe.identification import signals
 from muspipe.identification.segment import find_territories
 from muspipe.methods import get_method, settings_of
 from muspipe.models import build, get_preset, pretrained, weights
 from simulator import SimulationConfig, simulate
-from simulator.errors import InputError
 
 GRID = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
 
@@ -32,9 +32,12 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     seg = get_preset("seg", "compact")
     seg["mask_rcnn"] |= {
-        "RESNET_BLOCKS": [1, 1, 1, 1], "RESNET_FILTERS": [2, 2, 2, 2], "TOP_DOWN_PYRAMID_SIZE": 8,
-        "DETECTION_MIN_CONFIDENCE": 0.0, "POST_NMS_ROIS_INFERENCE": 20,
-    }  # fmt: skip
+        "RESNET_BLOCKS": [1, 1, 1, 1],
+        "RESNET_FILTERS": [2, 2, 2, 2],
+        "TOP_DOWN_PYRAMID_SIZE": 8,
+        "DETECTION_MIN_CONFIDENCE": 0.0,
+        "POST_NMS_ROIS_INFERENCE": 20,
+    }
     twitch = {**get_preset("twitch", "refit"), "dense_before": [8], "gru": 4, "dense_after": [4]}
     for task, preset in (("seg", seg), ("twitch", twitch)):
         weights.save(build(task, preset, seed=1), folder / f"{task}.h5")

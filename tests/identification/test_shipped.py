@@ -13,7 +13,7 @@ from muspipe.evaluation.compare import compare
 from muspipe.methods import get_method
 from muspipe.models import pretrained, weights
 from simulator import SimulationConfig, simulate
-from simulator.files import sha256_of_file
+from simulator.shared.files import sha256_of_file
 
 GEOMETRY = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
 

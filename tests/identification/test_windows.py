@@ -49,8 +49,11 @@ def test_units_of_several_windows_are_one_but_never_those_of_one_window():
     shape = (64, 64)
     a, moved, other = disc(shape, 20, 20, 6), disc(shape, 21, 20, 6), disc(shape, 50, 50, 5)
     cut = a & (np.arange(64)[:, None] < 20)  # a window ended here
-    found = [(np.array([a, other]), np.array([0.9, 0.6])), (np.array([moved]), np.array([0.8])),
-             (np.array([cut]), np.array([0.7]))]  # fmt: skip
+    found = [
+        (np.array([a, other]), np.array([0.9, 0.6])),
+        (np.array([moved]), np.array([0.8])),
+        (np.array([cut]), np.array([0.7])),
+    ]
     territories, scores = windows.merge(found)
     np.testing.assert_array_equal(territories, [a, other])
     assert scores.tolist() == [0.9, 0.6]

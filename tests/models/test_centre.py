@@ -7,12 +7,12 @@ import pytest
 from muspipe.data import BatchOptions
 from muspipe.data.loader import detection_batches
 from muspipe.data.sources import OnlineSource
+from muspipe.errors import InputError
 from muspipe.evaluation.matching import match_territories
 from muspipe.identification.segment import find_territories
 from muspipe.models import build, get_preset, weights
 from muspipe.models.centre import discs_of, focal_loss
 from simulator import SimulationConfig
-from simulator.errors import InputError
 
 
 @pytest.fixture(scope="module")

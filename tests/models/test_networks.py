@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from muspipe.errors import InputError
 from muspipe.models import PRESETS, build, get_preset, weights
 from muspipe.models.frontend import frontend
 from muspipe.models.twitch import amplitude_normalised_mse, decorrelation, twitch_layers
-from simulator.errors import InputError
 
 TASKS = ("seg", "twitch")
 
@@ -51,8 +51,17 @@ def test_segmentation_of_the_paper_is_matterports_but_for_strides_and_classes():
     from mrcnn import Config
 
     own = get_preset("seg", "paper")["mask_rcnn"]
-    changed = {"NAME", "IMAGE_SHAPE", "FEATURE_MAP_SHAPE", "BACKBONE_STRIDES", "RPN_ANCHOR_SCALES", "NUM_CLASSES",
-               "IMAGES_PER_GPU", "TRAIN_BN", "BACKBONE"}  # fmt: skip
+    changed = {
+        "NAME",
+        "IMAGE_SHAPE",
+        "FEATURE_MAP_SHAPE",
+        "BACKBONE_STRIDES",
+        "RPN_ANCHOR_SCALES",
+        "NUM_CLASSES",
+        "IMAGES_PER_GPU",
+        "TRAIN_BN",
+        "BACKBONE",
+    }
     assert set(own) == changed
     config = Config(**own)
     assert config.BACKBONE == "resnet101" and config.feature_shapes == [(32, 32), (16, 16), (8, 8), (4, 4), (2, 2)]
@@ -209,8 +218,10 @@ def test_other_classes_weights_fill_all_but_front_end_and_classifiers(small_pres
     assert filled == set(report.matched) and "res2a_branch2a/kernel" in filled
     left = {key.split("/")[0] for key in set(own) - filled}
     assert left == {f"frontend{i}_{kind}" for i in (1, 2, 3, 4) for kind in ("conv", "bn")} | {
-        "mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask"
-    }  # fmt: skip
+        "mrcnn_class_logits",
+        "mrcnn_bbox_fc",
+        "mrcnn_mask",
+    }
     weights.save(model, tmp_path / "own.h5")
     again = build("seg", small_presets["seg"], seed=5)
     again.load_initial_weights(tmp_path / "own.h5")

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from simulator import SimulationConfig
-from simulator.errors import InputError
 from simulator.generate import draw_sequence, generate_dataset
 from simulator.shards import open_dataset, read_manifest
+from simulator.shared.errors import InputError
 
 CONFIG = SimulationConfig.scenario("paper")
 SIZES = (520, 20, 12)
@@ -36,8 +36,13 @@ def test_three_sets_as_in_the_paper(dataset):
     manifest = read_manifest(dataset)
     assert manifest["complete"] and manifest["seed"] == 5
     assert sorted(contents(dataset)) == [
-        "manifest.json", "test-00000.h5", "train-00000.h5", "train-00001.h5", "train-00002.h5", "val-00000.h5",
-    ]  # fmt: skip
+        "manifest.json",
+        "test-00000.h5",
+        "train-00000.h5",
+        "train-00001.h5",
+        "train-00002.h5",
+        "val-00000.h5",
+    ]
     train, val, test = (open_dataset(dataset, split) for split in ("train", "val", "test"))
     assert (len(train), len(val), len(test)) == SIZES
     assert train.n_units.min() == 5 and train.n_units.max() == 30
@@ -59,8 +64,9 @@ def test_access_across_shards(dataset):
 def test_splits_and_seeds_do_not_share_sequences():
     diameters = {
         tuple(draw_sequence(CONFIG, seed, split, 0, 6).diameters_mm[:1])
-        for seed in (0, 1) for split in ("train", "val", "test")
-    }  # fmt: skip
+        for seed in (0, 1)
+        for split in ("train", "val", "test")
+    }
     assert len(diameters) == 6
 
 

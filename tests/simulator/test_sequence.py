@@ -58,9 +58,17 @@ def test_delayed_pixels_follow_the_delayed_train():
         angle = s.delay_angles_rad[0]
         delay_s = 0.005 * (offset @ [np.sin(angle), np.cos(angle)]) / (s.diameters_mm[0] / 2)
         own = waveform.twitch_trains(
-            s.firings_s, s.unit_of_firing, 1, s.contraction_times_s, s.half_relaxation_ratios, s.peak_velocities,
-            frame_rate_hz=400.0, n_frames=400, support_s=0.4, delay_s=delay_s,
-        )[0]  # fmt: skip
+            s.firings_s,
+            s.unit_of_firing,
+            1,
+            s.contraction_times_s,
+            s.half_relaxation_ratios,
+            s.peak_velocities,
+            frame_rate_hz=400.0,
+            n_frames=400,
+            support_s=0.4,
+            delay_s=delay_s,
+        )[0]
         np.testing.assert_allclose(velocity[row, column], weight[row, column] * own, atol=1e-3 * peak)
 
 

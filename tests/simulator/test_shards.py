@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from simulator import SimulationConfig, simulate
-from simulator.errors import InputError
 from simulator.generate import generate_dataset
 from simulator.schema import FIELDS, VELOCITY, field_bytes
 from simulator.shards import Shard, open_dataset, write_shard
+from simulator.shared.errors import InputError
 
 
 def make(path, scenario="paper", n=3, dense=False, snr_db=None):
@@ -63,8 +63,10 @@ def test_every_field_describes_itself_and_is_in_the_table(tmp_path):
             dataset = file[field.name]
             assert dataset.dtype == np.dtype(field.dtype)
             assert dict(dataset.attrs) == {
-                "axes": ", ".join(field.axes), "unit": field.unit, "description": field.description
-            }  # fmt: skip
+                "axes": ", ".join(field.axes),
+                "unit": field.unit,
+                "description": field.description,
+            }
 
 
 def test_size_of_a_shard_by_hand():

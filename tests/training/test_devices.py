@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from muspipe.errors import InputError
 from muspipe.training.devices import make_devices
-from simulator.errors import InputError
 
 SCRIPT = Path(__file__).parent / "two_devices.py"
 

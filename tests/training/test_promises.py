@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from muspipe.data.options import BatchOptions
+from muspipe.errors import InputError
 from muspipe.models import PRESETS
 from muspipe.training import checkpoints, examples, trainer
 from muspipe.training.history import read_history
@@ -21,11 +22,17 @@ from muspipe.training.schedules import Phase, Schedule
 from muspipe.training.settings import TrainSettings
 from muspipe.training.trainer import Trainer, discard, new_run, read_run
 from simulator import SimulationConfig
-from simulator.errors import InputError
 from simulator.generate import generate_dataset
 
-BASE = {"task": "twitch", "preset": "small", "steps": 6, "batch_size": 4, "val_batches": 1, "val_every": 3,
-        "snr_db": (10.0, 30.0)}  # fmt: skip
+BASE = {
+    "task": "twitch",
+    "preset": "small",
+    "steps": 6,
+    "batch_size": 4,
+    "val_batches": 1,
+    "val_every": 3,
+    "snr_db": (10.0, 30.0),
+}
 ROOT = Path(__file__).resolve().parents[2]
 
 

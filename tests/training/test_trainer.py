@@ -7,15 +7,22 @@ import h5py
 import numpy as np
 import pytest
 
+from muspipe.errors import InputError
 from muspipe.models import weights
 from muspipe.training import checkpoints, trainer
 from muspipe.training.schedules import Phase, Schedule
 from muspipe.training.settings import TrainSettings
 from muspipe.training.trainer import Trainer, TrainingError, new_run
-from simulator.errors import InputError
 
-BASE = {"task": "twitch", "preset": "small", "steps": 12, "batch_size": 4, "val_batches": 1, "val_every": 4,
-        "snr_db": (10.0, 30.0)}  # fmt: skip
+BASE = {
+    "task": "twitch",
+    "preset": "small",
+    "steps": 12,
+    "batch_size": 4,
+    "val_batches": 1,
+    "val_every": 4,
+    "snr_db": (10.0, 30.0),
+}
 
 
 class Killed(BaseException):

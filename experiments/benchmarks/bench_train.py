@@ -1,6 +1,7 @@
 """Training steps: seconds, share of input, forward and backward, examples a second, peak memory of each network.
 
-Command: python experiments/bench_train.py [seg-compact twitch-compact twitch-refit twitch-paper seg-paper] [--steps 5]
+Command: python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5], networks seg-compact twitch-compact
+twitch-refit twitch-paper seg-paper
 Time: about 2 minutes on 2 cores for the compact networks, 12 for all.
 Expected, idle: seg-compact at most 250 ms an image and twitch-compact at most 60 ms a crop; the input pipeline delivers
 at least 5 times what the step consumes. Each network runs in a process of its own, so that the peak is its own; the
@@ -21,7 +22,7 @@ TWO_STEPS = ("seg-paper",)  # of a minute each
 
 def measure(network, n_steps, batch_size):
     """Dict of the figures of one network, in this process."""
-    from muspipe.backend import load_keras
+    from muspipe.runtime import load_keras
 
     load_keras()
     import numpy as np
@@ -58,9 +59,14 @@ def measure(network, n_steps, batch_size):
     input_s = _seconds(lambda: [None for _ in stream(inputs, 1, 1 + n_input)]) / n_input
     step, forward = float(np.median(step_s)), float(np.median(forward_s))
     return {
-        "weights": model.count_params(), "batch": size, "step_s": step, "forward_s": forward, "input_s": input_s,
-        "finite": bool(np.isfinite(losses).all()), "memory_gb": peak_memory_gb()["process"],
-    }  # fmt: skip
+        "weights": model.count_params(),
+        "batch": size,
+        "step_s": step,
+        "forward_s": forward,
+        "input_s": input_s,
+        "finite": bool(np.isfinite(losses).all()),
+        "memory_gb": peak_memory_gb()["process"],
+    }
 
 
 def _seconds(call):
@@ -87,7 +93,7 @@ def main():
         n_steps = min(args.steps, 2) if network in TWO_STEPS else args.steps
         command = [sys.executable, __file__, network, "--in-process", "--steps", str(n_steps)]
         command += ["--batch-size", str(args.batch_size)] if args.batch_size else []
-        path = os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")])
         done = subprocess.run(
             command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, check=False
         )

@@ -1,6 +1,6 @@
 """How much memory a training step takes, by XLA's own analysis of the compiled step: does it fit an 8 GB card?
 
-Command: KERAS_BACKEND=jax python experiments/memory.py
+Command: KERAS_BACKEND=jax python experiments/benchmarks/bench_memory.py
 Time: 5-10 minutes, most of it the compilation of ResNet-101; no step is run.
 Expected, float32: the table of experiments/README.md.
 
@@ -15,8 +15,13 @@ import time
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 STEPS = {
-    "seg paper": 8, "seg compact": 8, "seg centre": 8, "twitch paper": 32, "twitch compact": 32, "twitch refit": 32,
-}  # fmt: skip
+    "seg paper": 8,
+    "seg compact": 8,
+    "seg centre": 8,
+    "twitch paper": 32,
+    "twitch compact": 32,
+    "twitch refit": 32,
+}
 
 
 def main():
@@ -25,7 +30,7 @@ def main():
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
     args = parser.parse_args()
 
-    from muspipe.backend import load_keras
+    from muspipe.runtime import load_keras
 
     load_keras()
     print(f"{'step of':16}{'batch':>6}{'arguments':>12}{'temporary':>12}{'together':>12}   [GB], {args.precision}")

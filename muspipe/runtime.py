@@ -1,4 +1,5 @@
-"""Keras loaded without the dozen lines that TensorFlow says of itself when it starts; limits of a GPU's memory."""
+"""The machine under a run: Keras loaded without the dozen lines that TensorFlow prints when it starts, limits of a
+GPU's memory, peaks of memory."""
 
 from __future__ import annotations
 
@@ -9,12 +10,8 @@ import os
 def load_keras(memory_gb: float | None = None) -> None:
     """Import Keras and its backend quietly. What goes wrong is raised all the same. memory_gb: at most this much of
     each GPU is taken.
-
-    NumPy's own threads are switched off: they and the backend's would wait for each other, and batches then come at a
-    tenth of the rate. Call it before anything imports NumPy.
     """
-    for name, value in (("OMP_NUM_THREADS", "1"), ("OPENBLAS_NUM_THREADS", "1"), ("TF_CPP_MIN_LOG_LEVEL", "3")):
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if memory_gb is not None:
         _limit_jax(memory_gb)
     with _quiet():
@@ -24,6 +21,27 @@ def load_keras(memory_gb: float | None = None) -> None:
         if memory_gb is not None and keras.backend.backend() == "tensorflow":
             _limit_tensorflow(memory_gb)
         ops.zeros(1)  # the devices are looked for now
+
+
+def peak_memory_gb() -> dict[str, float]:
+    """Peak of the process [GB], and of the first GPU if there is one."""
+    import resource
+
+    import keras
+
+    peak = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9}
+    if keras.backend.backend() == "jax":
+        import jax
+
+        stats = jax.devices()[0].memory_stats() or {}
+        if "peak_bytes_in_use" in stats:
+            peak["device"] = stats["peak_bytes_in_use"] / 1e9
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.list_logical_devices("GPU"):
+            peak["device"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
+    return peak
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Speed of the simulator: against the plain way in the same run, and absolute for the record.
 
-    python experiments/bench_simulator.py [--quick]
+    python experiments/benchmarks/bench_simulator.py [--quick]
 
 Takes about 30 s (--quick: 10 s, a tenth of the data set). Numbers to expect on two cores of 2023:
 | what | target | seen |

@@ -1,6 +1,6 @@
 """Speed of blind source separation: tuned against published, on one second with 25 motor units, one core.
 
-    python experiments/bench_ica.py
+    python experiments/benchmarks/bench_ica.py
 
 About 30 s. Expected on one core of a 2 GHz server, after import: tuned <= 0.5 s a sequence in both scenarios.
 """

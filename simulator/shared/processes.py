@@ -10,7 +10,10 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+from simulator.shared.threads import one_blas_thread
+
+_of_this_process = contextlib.ExitStack()
+"""What holds for as long as a worker lives."""
 
 
 @contextlib.contextmanager
@@ -20,7 +23,7 @@ def worker_pool(workers: int):
     Spawned, so a script that gets here needs `if __name__ == "__main__":`.
     """
     context = multiprocessing.get_context("spawn")
-    with _one_thread_a_process(), ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
         yield pool
 
 
@@ -35,18 +38,4 @@ def _start_worker():
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _one_thread_a_process():
-    """Workers share the cores already; read by their BLAS when it is loaded."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    _of_this_process.enter_context(one_blas_thread())

@@ -1,6 +1,6 @@
 """How long `muspipe --help` takes, beside an empty Python and beside what it avoids, importing TensorFlow.
 
-    python experiments/bench_startup.py
+    python experiments/benchmarks/bench_startup.py
 
 Takes about 20 s. Expect `muspipe --help` well under its target of 0.3 s, a few hundredths above an empty Python.
 """
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 TARGET_S = 0.3
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CASES = {
     "python -c pass": (["-c", "pass"], 7),
     "muspipe --help": (["-m", "muspipe", "--help"], 7),

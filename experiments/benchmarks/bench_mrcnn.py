@@ -1,6 +1,6 @@
 """Time and peak memory of the Mask R-CNN, beside the reference and beside the plain way in the same run.
 
-    python experiments/bench_mrcnn.py [--cases inference,training]
+    python experiments/benchmarks/bench_mrcnn.py [--cases inference,training]
 
 Takes about 6 minutes on two cores; every case runs in a process of its own, so that its peak memory is its own.
 Targets are shares of the reference's figures, seen on two cores of 2023 with this network and these counts:
@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SIDE_PX, N_CLASSES, N_INSTANCES, N_DETECTIONS, BATCH = 128, 3, 8, 11, 8
 CASES = {
     "inference": "picture, mask head on the 11 detections",

@@ -1,7 +1,7 @@
 """How long identification takes by each method: loading, first call, later calls; and how a twitch network's time grows
 with the number of motor units.
 
-    python experiments/bench_identify.py
+    python experiments/benchmarks/bench_identify.py
 
 About 2 minutes. One second of 64 x 64 px with 25 units, scenario physiological, 10 dB. Targets on 2 cores: load 3 s
 (twitch network 2 s), deep 2 s, hybrid 3 s, the twitch trains of 25 units 1 s.
@@ -30,7 +30,7 @@ def timed(function):
 
 
 def main():
-    from muspipe.backend import load_keras
+    from muspipe.runtime import load_keras
 
     _, import_s = timed(load_keras)
     print(f"{'TensorFlow and Keras':24}{import_s:8.2f} s to import")

@@ -1,6 +1,6 @@
 """Speed of the input pipeline on one core: against the plain way in the same run, and absolute for the record.
 
-    python experiments/bench_data.py
+    python experiments/benchmarks/bench_data.py
 
 Takes about 40 s. Numbers to expect on one core of 2023, scenario paper:
 | what | target | seen |
