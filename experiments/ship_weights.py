@@ -26,10 +26,10 @@ def main():
     from muspipe.models import pretrained, weights
     from simulator.shared.files import atomic_path, sha256_of_file
 
-    model, meta = weights.load_model(args.run / "best.weights.h5")
+    model, meta = pretrained.load_model(args.run / "best.weights.h5")
     card = {
         "name": args.name,
-        "preset": model.preset["name"],
+        "preset": model.preset.name,
         "weights": model.count_params(),
         "training": [facts(run) for run in (*args.before, args.run)],
         "step": meta["step"],
@@ -38,7 +38,7 @@ def main():
     pretrained.FOLDER.mkdir(exist_ok=True)
     path = pretrained.FOLDER / f"{args.name}.h5"
     weights.save(model, path, {"name": args.name, "step": meta["step"]}, dtype="float16")
-    half, _ = weights.load_model(path)
+    half, _ = pretrained.load_model(path)
     names = sorted(weights.arrays_of(model))
     a, b = weights.arrays_of(model), weights.arrays_of(half)
     change = max(float(np.abs(a[n] - b[n]).max() / max(np.abs(a[n]).max(), 1e-3)) for n in names)

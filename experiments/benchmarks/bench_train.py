@@ -28,7 +28,7 @@ def measure(network, n_steps, batch_size):
     import numpy as np
 
     from muspipe.data import BatchOptions
-    from muspipe.models import build, get_preset
+    from muspipe.models import get_preset
     from muspipe.training.devices import OneDevice, peak_memory_gb
     from muspipe.training.examples import ONLINE_SEQUENCES, Examples, OnlineEpochs, input_rng, stream
     from muspipe.training.schedules import get_schedule, make_optimizer
@@ -36,15 +36,15 @@ def measure(network, n_steps, batch_size):
 
     task, preset = network.split("-")
     schedule = get_schedule(task, "paper")
-    model = build(task, get_preset(task, preset), seed=0)
+    model = get_preset(task, preset).build(seed=0)
     model.compile(optimizer=make_optimizer(schedule.phases[0]))
     size = batch_size or schedule.batch_size
-    options = BatchOptions(batch_size=size, snr_db=20.0, **model.preset["data"])
+    options = BatchOptions(batch_size=size, snr_db=20.0, **model.preset.batch_options())
     epochs = OnlineEpochs([SimulationConfig.scenario("paper")], 0, ONLINE_SEQUENCES[task], "train")
     examples = Examples(task, epochs, options)
 
     def inputs(step):
-        return model.batch_inputs(examples.batch(step), input_rng(0, step))
+        return model.batch_inputs(examples.batch(step) | {"rng": input_rng(0, step)})
 
     batches = [inputs(0)]
     device = OneDevice()

@@ -61,14 +61,9 @@ class TrainSettings:
             if value is not None and value < 1:
                 raise InputError(f"{name}: expected a number from 1, got {value}")
 
-    def preset_values(self) -> dict:
+    def preset_values(self):
         """The preset with its changes."""
-        preset = get_preset(self.task, self.preset)
-        for name, value in self.options.items():
-            if name not in preset:
-                raise InputError(f"preset {self.preset}: has no {name!r}; expected one of {', '.join(sorted(preset))}")
-            preset[name] = value
-        return preset
+        return get_preset(self.task, self.preset).changed(self.options)
 
     def full_schedule(self) -> Schedule:
         """The schedule with this run's steps and batch size."""

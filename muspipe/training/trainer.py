@@ -24,7 +24,8 @@ import numpy as np
 from muspipe.data.options import BatchOptions
 from muspipe.data.sources import open_dataset
 from muspipe.errors import InputError
-from muspipe.models import build, weights
+from muspipe.models import read_preset, weights
+from muspipe.models.base import freeze
 from muspipe.runtime import peak_memory_gb
 from muspipe.training import checkpoints
 from muspipe.training.devices import TensorBoard, make_devices
@@ -53,7 +54,7 @@ def new_run(folder, settings: TrainSettings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "settings": settings.to_dict(),
-        "preset": settings.preset_values(),
+        "preset": settings.preset_values().to_dict(),
         "schedule": settings.full_schedule().to_dict(),
         "versions": versions(),
     }
@@ -81,7 +82,7 @@ def read_run(folder) -> tuple[TrainSettings, dict, Schedule]:
     path = Path(folder) / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        settings, preset = TrainSettings.from_dict(config["settings"]), dict(config["preset"])
+        settings, preset = TrainSettings.from_dict(config["settings"]), read_preset(config["preset"])
         return settings, preset, Schedule.from_dict(config["schedule"])
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder}: expected the folder of a run, but there is no config.json") from None
@@ -177,7 +178,7 @@ class Trainer:
 
         keras.config.set_dtype_policy(self.settings.precision)
         with self.devices.scope():
-            self.model = build(self.settings.task, self.preset, seed=self.settings.seed)
+            self.model = self.preset.build(seed=self.settings.seed)
 
     def _initial_weights(self):
         self.model.load_initial_weights(self.settings.weights)
@@ -189,7 +190,7 @@ class Trainer:
         index, start = self.schedule.at(step)
         phase = self.schedule.phases[index]
         with self.devices.scope():
-            self.model.freeze(phase.frozen)
+            freeze(self.model, phase.frozen)
             self.model.compile(optimizer=make_optimizer(phase))
         snr_db = phase.snr_db if self.settings.snr_db is None else self.settings.snr_db
         options = BatchOptions(
@@ -197,7 +198,7 @@ class Trainer:
             seed=self.settings.seed,
             snr_db=snr_db,
             clean_share=self.settings.clean_share if snr_db is not None else 0.0,
-            **self.model.preset.get("data", {}),
+            **self.model.preset.batch_options(),
         )
         through_tensorflow = self.settings.data is not None and keras.backend.backend() == "tensorflow"
         kind = TensorFlowExamples if through_tensorflow else Examples
@@ -208,7 +209,7 @@ class Trainer:
         return phase, start, start + phase.steps
 
     def _inputs(self, batch, step):
-        return self.model.batch_inputs(batch, input_rng(self.settings.seed, step))
+        return self.model.batch_inputs(batch | {"rng": input_rng(self.settings.seed, step)})
 
     def _run_phase(self, phase):
         """Steps to the phase's end, or until there is a reason to stop: its name."""
