@@ -57,3 +57,10 @@ def test_snr_fixed_or_drawn_uniformly_in_db():
     drawn = np.array([draw_snr_db(rng, (10.0, 30.0)) for _ in range(4000)])
     assert 10 <= drawn.min() < 10.1 and 29.9 < drawn.max() <= 30
     assert drawn.mean() == pytest.approx(20, abs=4 * 20 / 12**0.5 / 4000**0.5)
+
+
+def test_a_share_of_the_examples_is_clean():
+    rng = np.random.default_rng(0)
+    drawn = np.array([draw_snr_db(rng, (10.0, 30.0), clean_share=0.25) for _ in range(4000)])
+    assert np.isinf(drawn).mean() == pytest.approx(0.25, abs=4 * (0.25 * 0.75 / 4000) ** 0.5)
+    assert 10 <= drawn[np.isfinite(drawn)].min() and drawn[np.isfinite(drawn)].max() <= 30
