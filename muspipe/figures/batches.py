@@ -104,7 +104,7 @@ def _draw_truth(axes, images, masks, boxes, config):
     for mask, (y1, x1, y2, x2), colour in zip(masks, boxes_mm, colours, strict=True):
         _outline(axes, mask, colour, config.pixel_mm)
         axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=0.4))
-    axes.set_title(f"{len(masks)} motor units", loc="left", pad=2)
+    axes.set_title(f"{len(masks)} motor unit{'' if len(masks) == 1 else 's'}", loc="left", pad=2)
 
 
 def _outline(axes, mask, colour, pixel_size=1.0):

@@ -28,7 +28,7 @@ def test_frame_above_and_truth_below():
     figure = draw_detection_batch(detection_batch(3), CONFIG)
     axes = np.reshape(figure.axes, (2, 3))
     assert [axis.get_title(loc="left") for axis in axes[0]] == ["18 ms"] * 3  # frame 7 at 400 Hz: 17.5 ms
-    assert [axis.get_title(loc="left") for axis in axes[1]] == ["1 motor units"] * 3
+    assert [axis.get_title(loc="left") for axis in axes[1]] == ["1 motor unit"] * 3
     assert axes[0, 0].images[0].get_array().min() == 1
     (box,) = axes[1, 0].patches
     assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (0, 2.5, 5, 2.5)  # pixels of 0.625 mm
@@ -42,7 +42,7 @@ def test_no_more_than_asked_for():
     axes = np.reshape(figure.axes, (4, 4))
     shown = [[bool(axis.images) for axis in row] for row in axes]
     assert shown == [[True] * 4, [True] * 4, [True, False, False, False], [True, False, False, False]]
-    assert [axis.axison for axis in axes[3]] == [True, False, False, False]
+    assert [[axis.axison for axis in row] for row in axes[2:]] == [[True, False, False, False]] * 2
 
 
 def test_crops_have_their_trains_beside_them():

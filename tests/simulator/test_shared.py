@@ -70,7 +70,7 @@ def test_workers_have_one_blas_thread_each():
 
 
 PARENT = """
-import os, signal, sys, time
+import os, signal
 from simulator.shared.processes import worker_pool
 if __name__ == "__main__":
     with worker_pool(1) as pool:
@@ -80,15 +80,16 @@ if __name__ == "__main__":
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):
-    script = tmp_path / "parent.py"
+    script, said = tmp_path / "parent.py", tmp_path / "said"
     script.write_text(PARENT)
-    done = subprocess.run(
-        [sys.executable, script], env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
-    )
-    assert done.returncode == -signal.SIGKILL
-    worker, deadline = int(done.stdout), time.monotonic() + 10
+    with said.open("w") as file:  # a pipe would stay open for as long as the worker lives
+        ended = subprocess.run([sys.executable, script], env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=file)
+    assert ended.returncode == -signal.SIGKILL
+    worker, deadline = int(said.read_text()), time.monotonic() + 10
     while _runs(worker):
-        assert time.monotonic() < deadline, "the worker outlives its parent"
+        if time.monotonic() > deadline:
+            os.kill(worker, signal.SIGKILL)
+            pytest.fail("the worker outlives its parent")
         time.sleep(0.02)
 
 
