@@ -31,9 +31,9 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 
 from muspipe.data import BatchOptions, open_dataset  # noqa: E402
-from muspipe.data.crops import crop, crop_corner  # noqa: E402
+from muspipe.data.geometry import crop, crop_corner  # noqa: E402
 from muspipe.data.loader import detection_batches, twitch_batches  # noqa: E402
-from muspipe.data.noise import NoiseBank  # noqa: E402
+from muspipe.data.pixels import NoiseBank  # noqa: E402
 from simulator import SimulationConfig  # noqa: E402
 from simulator.generate import generate_dataset  # noqa: E402
 

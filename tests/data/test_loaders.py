@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from muspipe.data import BatchOptions, OnlineSource, open_dataset
-from muspipe.data.crops import crop, crop_corner
+from muspipe.data.geometry import crop, crop_corner
 from muspipe.data.loader import detection_batches, twitch_batches
 from muspipe.data.records import RecordMaker
 from muspipe.errors import InputError
