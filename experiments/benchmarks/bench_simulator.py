@@ -26,8 +26,8 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 
 from simulator import SimulationConfig, simulate  # noqa: E402
+from simulator.activity import twitch_velocity  # noqa: E402
 from simulator.generate import generate_dataset  # noqa: E402
-from simulator.waveform import twitch_velocity  # noqa: E402
 
 
 def seconds_each(function, arguments) -> float:

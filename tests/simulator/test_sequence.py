@@ -7,8 +7,8 @@ import pytest
 
 from muspipe.evaluation.firings import rate_of_agreement
 from muspipe.firings import find_firings
-from simulator import SCENARIOS, SimulationConfig, simulate, waveform
-from simulator.territories import response_maps
+from simulator import SCENARIOS, SimulationConfig, activity, simulate
+from simulator.tissue import response_maps
 
 
 def test_shapes_and_types():
@@ -60,7 +60,7 @@ def test_delayed_pixels_follow_the_delayed_train():
         offset = (np.array([row, column]) + 0.5) * 0.625 - s.centres_mm[0]
         angle = s.delay_angles_rad[0]
         delay_s = 0.005 * (offset @ [np.sin(angle), np.cos(angle)]) / (s.diameters_mm[0] / 2)
-        own = waveform.twitch_trains(
+        own = activity.twitch_trains(
             s.firings_s,
             s.unit_of_firing,
             1,
