@@ -6,7 +6,8 @@
     python experiments/fig04_to_06.py runs/ica runs/stica --out fig04_to_06.png
 
 About 8 min on 2 cores, most of it the evaluations. Expected with ica: recall, precision and segmentation >= 0.97 and
-RoA >= 0.98 in every cell; README.md beside this file has the tables. Published numbers are drawn as ticks and lines.
+RoA >= 0.98 in every cell; README.md beside this file has the tables. Published numbers are drawn as
+marks and lines.
 """
 
 import argparse
@@ -22,7 +23,7 @@ MARKS = {"network": ("_", "published network"), "stica": ("x", "published stICA"
 
 
 def add_published(figure):
-    """Published means as marks at their numbers of motor units, or a line where one bound holds for all."""
+    """Draw published means as marks at their numbers of motor units, or as a line where one bound holds for all."""
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
     axes = dict(zip(PANELS, figure.axes, strict=True))
     style = {"color": "black", "linewidth": 0.8}
@@ -40,7 +41,7 @@ def add_published(figure):
 
 
 def read_metrics(folders):
-    """Label -> metrics of the folders, LABEL=FOLDER or FOLDER, that `muspipe evaluate` wrote; all of one data set."""
+    """{label: metrics} of folders written by `muspipe evaluate`, given as LABEL=FOLDER or FOLDER, of one data set."""
     found = {}
     for folder in folders:
         label, equals, rest = folder.partition("=")

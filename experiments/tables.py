@@ -1,9 +1,9 @@
-"""Every cell of an evaluation of several methods, as Markdown tables: mean (SD) over sequences.
+"""Every cell of the evaluations of several methods, as Markdown tables: mean (SD) over sequences.
 
-Command: python experiments/tables.py ica=runs/paper-ica hybrid=runs/paper-hybrid --out results_paper.md
-Time: a second.
-Expected: one table a metric, a row for each noise level and number of motor units, a column a method. All must be of
-one data set; a note says how many sequences a cell has.
+    python experiments/tables.py ica=runs/paper-ica hybrid=runs/paper-hybrid --out results_paper.md
+
+Takes a second. Expect one table per metric, with a row for each noise level and number of motor units and a column for
+each method. All evaluations must be of one data set; a note says how many sequences a cell has.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def main():
 
 
 def notes(found):
-    """How each method was run."""
+    """How each method was run, one line each."""
     for label, metrics in found.items():
         settings = {k: v for k, v in metrics["settings"].items() if k in ("segmentation", "twitch", "signals")}
         settings = {k: v for k, v in settings.items() if k != "twitch" or settings.get("signals") == "network"}
@@ -66,7 +66,7 @@ def table(metric, found):
 
 
 def shown(value):
-    """mean (SD), - if not measured."""
+    """mean (SD), or - if it was not measured."""
     if value is None or value["mean"] is None:
         return "-"
     return f"{value['mean']:.3f}" + ("" if value["sd"] is None else f" ({value['sd']:.2f})")

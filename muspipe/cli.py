@@ -1,7 +1,7 @@
-"""The commands `muspipe` and `muspipe-train`: one table of sub-commands, and what errors look like.
+"""The commands `muspipe` and `muspipe-train`: one table of sub-commands, and what their errors look like.
 
 Each sub-command is a module with `add_arguments(parser)` and `run(args) -> int | None`. Only the chosen one is
-imported, and it imports what is heavy in `run`, so `--help` answers at once.
+imported, and it imports what is heavy in `run`, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 import sys
 
 from muspipe import __version__
+from muspipe.errors import InputError
 
 PROGRAMS = {
     "muspipe": "Identify motor units in ultrafast ultrasound of contracting muscle.",
@@ -32,7 +33,7 @@ COMMANDS = {
         "twitch": "train the network that gives a territory its twitch train",
     },
 }
-"""program -> sub-command -> help. Sub-command `name` is the module muspipe.commands.name."""
+"""{program: {sub-command: help}}. Sub-command `name` is the module muspipe.commands.name."""
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 
@@ -52,9 +53,9 @@ def _main(program, argv):
     try:
         with _terminable():
             code = _run(program, argv)
-        sys.stdout.flush()  # a closed pipe shows here, not when Python ends
+        sys.stdout.flush()  # so that a closed pipe shows here, not when Python ends
         return code
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader, `head` for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (Exception, KeyboardInterrupt) as error:
@@ -67,14 +68,14 @@ def _main(program, argv):
 
 @contextlib.contextmanager
 def _terminable():
-    """Let SIGTERM (a batch system's time limit) end the work as an error does, so that temporary files are removed."""
+    """Let SIGTERM (the time limit of a batch system) end the work as an error would, so that temporary files go."""
 
     def stop(*_):
         sys.exit(128 + signal.SIGTERM)
 
     try:
         before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread, where signals are not ours to handle
+    except ValueError:  # outside the main thread, signals are not ours to handle
         yield
         return
     try:
@@ -91,7 +92,7 @@ def _run(program, argv):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
-        """One line, as for every other error; argparse would print the usage before it."""
+        """One line, as for every other error; argparse would print the usage first."""
         self.exit(USAGE_ERROR, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
@@ -107,9 +108,7 @@ def _parser(program, chosen):
 
 
 def _one_line(error) -> str | None:
-    """What to tell the user about an error that is theirs to mend; None for a bug, which keeps its traceback."""
-    from muspipe.errors import InputError  # here, as the package behind it imports NumPy
-
+    """What to tell users about an error that they can mend; None for a bug, which keeps its traceback."""
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted"
     elif isinstance(error, InputError):

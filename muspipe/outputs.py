@@ -1,4 +1,4 @@
-"""A folder's files that appear together or not at all."""
+"""Files of a folder that appear together or not at all."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from muspipe.errors import InputError
 def output_files(folder, names, overwrite: bool = False):
     """Yield a temporary folder; when the block ends well, the files written there replace those of `folder`.
 
-    names: every file name that may be written. Older files of these names need `overwrite`, checked before the block
-    runs, as is whether `folder` can be written; then they all go, also those that are not written anew: results of two
-    runs never stand side by side. On any error `folder` is as it was, gone if it was not there.
-    Raises InputError that says what was not written and why.
+    names: every file name that may be written. If files of these names exist, `overwrite` is needed; that, and whether
+    `folder` can be written to, is checked before the block runs. In the end all of them are removed, even those not
+    written anew, so that results of two runs never stand side by side. On any error `folder` is left as it was, or
+    removed if it did not exist. Raises InputError that says what was not written and why.
     """
     folder = Path(folder)
     _refuse_existing(folder, names, overwrite)
@@ -37,14 +37,14 @@ def output_files(folder, names, overwrite: bool = False):
     finally:
         if staging:
             shutil.rmtree(staging, ignore_errors=True)
-        for parent in created:  # those that hold the new files stay
+        for parent in created:  # those that now hold files stay
             with contextlib.suppress(OSError):
                 parent.rmdir()
 
 
 def _refuse_existing(folder, names, overwrite):
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: expected a folder for the output, it is a file")
+        raise InputError(f"{folder}: expected a folder for the output, got a file")
     there = [name for name in names if os.path.lexists(folder / name)]
     odd = [name for name in there if (folder / name).is_dir()]
     if odd:
@@ -54,12 +54,12 @@ def _refuse_existing(folder, names, overwrite):
 
 
 def _concerns(error, staging):
-    """Whether an OSError is about writing here: it names a file in `staging`, or none (a full disk names none)."""
+    """Whether an OSError is about writing here: it names a file in `staging`, or none, as when the disk is full."""
     return error.filename is None or Path(str(error.filename)).is_relative_to(staging)
 
 
 def _exchange(folder, staging, names):
-    """Put the new files in the place of the old ones; put the old ones back if that fails halfway."""
+    """Replace the old files with the new ones; put the old ones back if that fails halfway."""
     kept = staging / "old"
     kept.mkdir()
     new = [name for name in names if (staging / name).exists()]
@@ -69,7 +69,7 @@ def _exchange(folder, staging, names):
                 os.replace(folder / name, kept / name)
         for name in new:
             os.replace(staging / name, folder / name)
-    except BaseException:  # also an interrupt must not leave a mixture
+    except BaseException:  # not even an interrupt may leave a mixture
         for name in new:
             if not (staging / name).exists():
                 (folder / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Simulated tissue-velocity sequences of contracting muscle, with their truth.
+"""Simulated tissue-velocity sequences of contracting muscle, with the truth about them.
 
 >>> from simulator import SimulationConfig, simulate
 >>> sequence = simulate(SimulationConfig.scenario("paper", n_units=5), seed=1)
@@ -7,7 +7,7 @@
 
 import importlib
 
-# Loaded when first asked for (PEP 562): whoever needs `simulator.shared` alone does not wait for NumPy.
+# Loaded when first asked for (PEP 562), so that importing `simulator.shared` alone does not load NumPy.
 _EXPORTS = {
     "SCENARIOS": "simulator.config",
     "MuscleSequence": "simulator.sequence",

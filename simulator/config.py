@@ -1,6 +1,6 @@
 """Every constant of the simulation: value, unit, source.
 
-"paper" below is Ali et al. 2020, IEEE Access 8:170595; what that paper leaves open is marked "chosen" with the reason.
+"paper" below is Ali et al. 2020, IEEE Access 8:170595; what that paper leaves open is marked "chosen", with a reason.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """Immutable description of what to simulate; the defaults are scenario `paper`.
+    """Immutable description of what to simulate; its defaults are scenario `paper`.
 
     Ranges `(low, high)` are of uniform distributions. Use `SimulationConfig.scenario(name, **changes)` for a named
-    scenario. Raises InputError (a ValueError), naming the field, for values that cannot be simulated.
+    scenario. Raises InputError, naming the field, for values that cannot be simulated.
     """
 
     name: str = "paper"
-    """Scenario's name, carried into every file and figure."""
+    """Name of the scenario, carried into every file and figure."""
 
     # Image (paper IV.B: 40 x 40 mm, 1 s)
     height_px: int = 64
@@ -31,9 +31,9 @@ class SimulationConfig:
     width_px: int = 64
     """Image width [px] (paper)."""
     n_frames: int = 400
-    """Images of a sequence (paper: 1 s)."""
+    """Images in a sequence (paper: 1 s)."""
     frame_rate_hz: float = 400.0
-    """Images a second [Hz] (paper)."""
+    """Images per second [Hz] (paper)."""
     pixel_mm: float = 0.625
     """Side of a pixel [mm] (paper: 40 mm over 64 px)."""
 
@@ -41,58 +41,59 @@ class SimulationConfig:
     n_units: int | tuple[int, int] = (5, 30)
     """Number of motor units, or the inclusive range it is drawn from (paper: 5-30 in training)."""
     diameter_mm: Range = (2.5, 10.0)
-    """Territory diameter (paper). A territory lies wholly inside the image (chosen: one cut by the border would have
-    another diameter than its truth says)."""
+    """Diameter of a territory [mm] (paper). Territories lie wholly inside the image (chosen: one cut off by the border
+    would not have the diameter that its truth states)."""
 
     # Response of the tissue inside a territory
     plateau_fraction: float = 1.0
-    """Share of the radius over which the response is 1. Paper scenario: 1, a flat disc."""
+    """Share of the radius over which the response is 1. In scenario paper: 1, a flat disc."""
     edge_level: float = 1.0
     """Response at the radius, reached from the plateau by half a cosine; outside it is 0."""
     blur_sigma_px: float = 0.0
     """SD of the Gaussian point-spread function of the imaging [px]."""
     delay_span_s: float = 0.0
-    """Onset delay grows linearly across the disc from -span to +span in a random direction: end plates are spread
-    along the fibres (chosen). 0 makes the response separable, territory x twitch train, as in the paper."""
+    """The onset delay grows linearly across the disc from -span to +span [s] in a random direction, as end plates are
+    spread along the fibres (chosen). 0 makes the response separable, territory x twitch train, as in the paper."""
 
     # Firings
     firing_rate_hz: Range = (8.0, 13.0)
-    """Mean firing rate of a motor unit (paper)."""
+    """Mean firing rate of a motor unit [Hz] (paper)."""
     interval_sd: float = 0.2
     """SD of the inter-pulse interval as a fraction of its mean. Paper: N(0, 0.2/FR), read as an SD; read as a
     variance, a quarter of the intervals would be negative."""
     interval_clip: Range = (0.3, 1.7)
-    """Inter-pulse intervals are clipped to this multiple of 1/FR (chosen: no refractory violations, no pauses). A
-    firing that synchronisation then moves may come closer to its neighbours."""
+    """Inter-pulse intervals are clipped to these multiples of 1/FR (chosen: no violation of the refractory period, no
+    pauses). A firing that is moved by synchronisation may still come closer to its neighbours."""
     synchronisation: Range = (0.0, 0.1)
-    """Share of firings that move to a firing of another motor unit, drawn per sequence (paper: 0-10 %)."""
+    """Share of the firings that move to a firing of another motor unit, drawn for each sequence (paper: 0-10 %)."""
     synchronisation_jitter_s: float = 0.0015
-    """SD of a moved firing about its new place (chosen; motor-unit synchrony is a matter of a few ms)."""
+    """SD of a moved firing about its new place [s] (chosen; synchrony of motor units is a matter of a few ms)."""
 
     # Twitch: x(t) = (u e^(1-u))^m, u = t / contraction time; the velocity is its derivative, scaled to peak 1
     contraction_time_s: Range = (0.040, 0.060)
-    """Time to peak displacement, biceps brachii twitches (chosen; the paper's measured waveform is not printed)."""
+    """Time to peak displacement [s] in biceps brachii (chosen; the paper does not print the waveform it measured)."""
     half_relaxation_ratio: Range = (0.5, 0.75)
     """Half-relaxation time as a multiple of the contraction time; sets m = ln 2 / (r - ln(1 + r)) (chosen)."""
     twitch_support_s: float = 0.4
-    """A twitch is taken as over after this time; it is then below 1e-5 of its peak."""
+    """A twitch is taken to be over after this time [s]; it is then below 1e-5 of its peak."""
     peak_velocity: Range = (0.5, 1.5)
-    """Peak twitch velocity, arbitrary units standing for mm/s: uniform range, or (median, sigma) when lognormal."""
+    """Peak velocity of a twitch, arbitrary units standing for mm/s: uniform range, or (median, sigma) if lognormal."""
     peak_velocity_lognormal: bool = False
     """Whether peak velocities are lognormal: a few strong units among many weak ones (chosen)."""
     lead_in_s: float = 0.6
-    """Firings start this long before the first frame, which is therefore in steady state (chosen: > the support)."""
+    """Firings start this long [s] before the first frame, which is therefore in steady state (chosen: longer than the
+    support)."""
 
     @classmethod
     def scenario(cls, name: str = "paper", **changes) -> SimulationConfig:
-        """The named scenario (`paper` or `physiological`) with some fields changed, e.g. `n_units=15`."""
+        """The named scenario (`paper` or `physiological`), with some fields changed, e.g. `n_units=15`."""
         if name not in SCENARIOS:
             raise InputError(f"unknown scenario {name!r}: expected one of {', '.join(SCENARIOS)}")
         return dataclasses.replace(SCENARIOS[name], **changes)
 
     @classmethod
     def from_dict(cls, values: dict) -> SimulationConfig:
-        """Inverse of `to_dict`; lists (from JSON) become tuples. Unknown or missing fields are errors."""
+        """Inverse of `to_dict`; lists (from JSON) become tuples. Unknown or missing fields raise InputError."""
         known = {field.name for field in dataclasses.fields(cls)}
         if set(values) != known:
             odd = ", ".join(sorted(set(values) ^ known))
@@ -155,6 +156,6 @@ SCENARIOS = {
         peak_velocity_lognormal=True,
     ),
 }
-"""The named scenarios. `physiological` (chosen) softens the paper's assumptions: fibre density falls towards a
-territory's rim, the image is blurred, end plates are spread, and twitch amplitudes are skewed as in recruited
+"""The named scenarios. `physiological` (chosen) softens the paper's assumptions: fibre density falls towards the rim of
+a territory, the image is blurred, end plates are spread, and twitch amplitudes are skewed, as in recruited
 populations."""

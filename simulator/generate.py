@@ -2,7 +2,7 @@
 
 The three sets of Ali et al. 2020: `train` and `val` with the config's number of motor units (5-30), `test` in equal
 shares of 1, 5, 10, 15, 20 and 25. Sequence i of a split is drawn from SeedSequence(seed, spawn_key=(split, i)) alone
-and the cut into shards is fixed, so the bytes do not depend on the number of workers, nor on interruptions.
+and the division into shards is fixed, so the bytes depend neither on the number of workers nor on interruptions.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from simulator.shared.processes import worker_pool
 
 try:
     import fcntl
-except ImportError:  # not on this system: two runs in one folder are then not noticed
+except ImportError:  # not on this system, where two runs in one folder go unnoticed
     fcntl = None
 
 SPLITS = ("train", "val", "test")
 TEST_UNIT_COUNTS = (1, 5, 10, 15, 20, 25)
-"""Numbers of motor units of the test set, in this order, equal shares (paper IV.B)."""
+"""Numbers of motor units in the test set, in this order and in equal shares (paper IV.B)."""
 SHARD_SIZE = 250
-"""Sequences a shard: 10 MB; small enough to redo, large enough that a data set is some tens of files."""
+"""Sequences per shard: 10 MB; small enough to make again, large enough that a data set is some tens of files."""
 DENSE_SHARD_SIZE = 25
 """The same for dense shards: 165 MB."""
 
@@ -76,12 +76,12 @@ class _Job:
         return Path(self.folder) / self.file
 
     def entry(self, sha256: str | None) -> dict:
-        """This shard's line in the manifest; sha256 None: not written yet."""
+        """Entry of this shard in the manifest; sha256 None: not written yet."""
         names = ("file", "split", "first_index", "n_sequences")
         return {name: getattr(self, name) for name in names} | {"sha256": sha256}
 
     def expected_bytes(self) -> float:
-        """About the shard's size."""
+        """Approximate size of the shard."""
         indices = range(self.first_index, self.first_index + self.n_sequences)
         configs = [sequence_config(self.config, self.split, i, self.n_in_split) for i in indices]
         n_units = sum(sum(config.n_units_range) / 2 for config in configs)
@@ -89,7 +89,7 @@ class _Job:
         firings_a_unit = sum(config.firing_rate_hz) / 2 * (config.lead_in_s + config.duration_s)
         shape, n_frames = config.image_shape, config.n_frames
         data = field_bytes(self.n_sequences, n_units, n_units * firings_a_unit, shape, n_frames, self.dense)
-        return 1.05 * data + 20_000  # spread of the counts, HDF5's own
+        return 1.05 * data + 20_000  # for the spread of the counts, and for HDF5 itself
 
 
 def generate_dataset(
@@ -105,13 +105,13 @@ def generate_dataset(
     snr_db: float | None = None,
     progress=None,
 ) -> dict:
-    """Write the data set into folder `out`, or finish the one begun there; returns its manifest.
+    """Write the data set into folder `out`, or finish the one begun there. Returns its manifest.
 
-    workers: processes, default the number of CPU cores. They are spawned, so a script that calls this needs
+    workers: processes; default: the number of CPU cores. They are spawned, so a script that calls this needs
     `if __name__ == "__main__":`. dense also stores the images, with noise of `snr_db` [dB] (None: clean).
     progress: called with the number of sequences finished since the last call.
-    Raises InputError for sizes that cannot be had and for a folder that holds anything else; OSError when the disk is
-    too small or full, saying what was not written.
+    Raises InputError for impossible sizes and for a folder that holds anything else; OSError when the disk is too small
+    or full, saying what was not written.
     """
     sizes = dict(zip(SPLITS, (n_train, n_val, n_test), strict=True))
     _check(seed, sizes, workers, dense, snr_db)
@@ -159,7 +159,7 @@ def _check(seed, sizes, workers, dense, snr_db):
 
 
 def _plan(folder, config, seed, sizes, dense, snr_db):
-    """The manifest of the data set before any shard is made, and all its jobs."""
+    """(manifest of the data set before any shard is made, all its jobs)."""
     shard_size = DENSE_SHARD_SIZE if dense else SHARD_SIZE
     jobs = [
         _Job(
@@ -194,7 +194,7 @@ def _plan(folder, config, seed, sizes, dense, snr_db):
 
 
 def _refuse_other_content(folder, manifest):
-    """InputError unless the folder is empty or holds a part of this very data set."""
+    """Raise InputError unless the folder is empty or holds a part of this very data set."""
     if not (folder / MANIFEST).exists():
         others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
         if others:
@@ -214,7 +214,7 @@ def _refuse_other_content(folder, manifest):
 
 
 def _keep_finished(folder, manifest, jobs, progress):
-    """Enter the shards that are there and whole into the manifest; return the jobs left."""
+    """Enter the shards that are there and whole into the manifest. Returns the jobs left."""
     known = {}
     if (folder / MANIFEST).exists():
         known = {entry["file"]: entry["sha256"] for entry in read_manifest(folder)["shards"]}
@@ -278,7 +278,7 @@ def _make_shards(folder, manifest, todo, workers, progress):
                     progress(job.n_sequences)
         except BrokenProcessPool as error:
             raise InputError(
-                f"{folder}: a worker process ended, {len(pending)} shards not written; use fewer workers if memory was "
+                f"{folder}: a worker process died, {len(pending)} shards not written; use fewer workers if memory was "
                 "short, and in a script call this under `if __name__ == '__main__':`; the same call continues"
             ) from error
         except OSError as error:
@@ -312,7 +312,7 @@ def _make_shard(job: _Job) -> str:
 
 @contextlib.contextmanager
 def _lock(folder):
-    """Hold the folder for one run; the system lets go of it when the process ends in any way."""
+    """Hold the folder for one run. The system releases it however the process ends."""
     if fcntl is None:
         yield
         return

@@ -1,9 +1,9 @@
-"""THE table of what a shard of simulated sequences holds.
+"""The one table of what a shard of simulated sequences holds.
 
-A shard is one HDF5 file of some hundred sequences, stored as what they are made of (40 kB each) and not as pixels
-(6.5 MB each). Axes: `sequence` (N), `offset` (N + 1), `unit` (all motor units of all sequences, one after the other),
-`firing` (all firings likewise), `y`, `x` [px], `frame` (T). Ragged data lie end to end: sequence i owns the rows
-unit_offsets[i] to unit_offsets[i + 1] of every field with axis `unit`, and so for the firings. Velocities are in
+A shard is one HDF5 file of some hundred sequences, stored as what they are made of (40 kB each), not as pixels (6.5 MB
+each). Axes: `sequence` (N), `offset` (N + 1), `unit` (all motor units of all sequences, one after the other),
+`firing` (all firings likewise), `y`, `x` [px], `frame` (T). Ragged data lie end to end: the rows unit_offsets[i] to
+unit_offsets[i + 1] of every field with axis `unit` belong to sequence i, and likewise for firings. Velocities are in
 arbitrary units that stand for mm/s.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SCHEMA_VERSION = 1
-"""Changes whenever a file of the old form could be misread."""
+"""Raised whenever a file of the older form could be misread."""
 
 FORMAT = "muspipe simulated sequences"
 
@@ -46,14 +46,14 @@ FIELDS = (
     Field("firings_s", ("firing",), "<f8", "s", "discharge instants by unit, then time; negative ones are the lead-in"),
     Field("unit_of_firing", ("firing",), "<i4", "1", "motor unit of each firing, counted within its sequence"),
 )
-"""Fields of every shard, in the order in which they are written and summed up in the checksum."""
+"""Fields of every shard, in the order in which they are written and enter the checksum."""
 
 VELOCITY = Field("velocity", ("sequence", "y", "x", "frame"), "<f4", "a.u.", "rendered images, noise included")
 """Only in dense shards, for readers that cannot render."""
 
 
 def field_bytes(n_sequences, n_units, n_firings, image_shape, n_frames, dense=False) -> float:
-    """Bytes of a shard's data for these (expected) counts; n_units and n_firings count over all its sequences."""
+    """Bytes of data in a shard of these (expected) counts; n_units and n_firings are totals over its sequences."""
     height_px, width_px = image_shape
     lengths = {
         "sequence": n_sequences,

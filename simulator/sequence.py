@@ -1,4 +1,4 @@
-"""One simulated sequence: what it is made of, and the velocity images rendered from that."""
+"""One simulated sequence: what it is made of, and the velocity images that are rendered from it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator import firings as _firings
-from simulator import territories as _territories
-from simulator import waveform as _waveform
+from simulator import activity, tissue
 from simulator.config import SimulationConfig
 from simulator.shared.errors import InputError
 
 Seed = int | np.random.SeedSequence
 
 MODEL_VERSION = 1
-"""Raised whenever the same config and seed come to give other sequences; data sets of two versions do not mix."""
+"""Raised whenever a config and seed come to give another sequence than before; data sets of two versions do not mix."""
 
 MAX_SNR_DB = 200
-"""Beyond this, in either direction, float32 holds the noise or the signal alone."""
+"""Beyond this, in either direction, float32 can hold only the noise or only the signal."""
 
 
 @dataclass(frozen=True)
 class MuscleSequence:
     """A contracting muscle in cross-section: `n_units` motor units, their territories, twitch trains and firings.
 
-    Holds the drawn parameters, first axis n_units; maps, trains and images are computed from them when first asked for.
-    Positions (y, x) [mm], times [s] from the first frame, velocities in arbitrary units standing for mm/s.
+    Holds the parameters as they were drawn, first axis n_units; maps, trains and images are computed from them when
+    first asked for. Positions (y, x) [mm], times [s] from the first frame, velocities in arbitrary units that stand for
+    mm/s.
     """
 
     config: SimulationConfig
@@ -49,8 +48,8 @@ class MuscleSequence:
 
     @cached_property
     def territories(self) -> np.ndarray:
-        """bool (n, H, W): pixels whose centre lies in the unit's disc."""
-        return _territories.territory_masks(self.centres_mm, self.diameters_mm, self.config)
+        """bool (n, H, W): pixels whose centre lies in the disc of the unit."""
+        return tissue.territory_masks(self.centres_mm, self.diameters_mm, self.config)
 
     @cached_property
     def firings(self) -> list[np.ndarray]:
@@ -61,17 +60,18 @@ class MuscleSequence:
 
     @cached_property
     def twitch_trains(self) -> np.ndarray:
-        """float32 (n, T): each unit's velocity at its territory's centre."""
+        """float32 (n, T): velocity of each unit at the centre of its territory."""
         return self._trains(0.0)
 
     @cached_property
     def peak_latencies_s(self) -> np.ndarray:
         """(n,) time [s] from a firing to the peak velocity of its twitch."""
-        return _waveform.peak_latency_s(self.contraction_times_s, self.half_relaxation_ratios)
+        return activity.peak_latency_s(self.contraction_times_s, self.half_relaxation_ratios)
 
     @cached_property
     def twitch_peaks_s(self) -> list[np.ndarray]:
-        """Instants [s] at which each unit's twitches peak within the sequence, also those fired just before it."""
+        """Instants [s] within the sequence at which twitches of each unit have their peak velocity, some of them fired
+        just before it."""
         peaks_s = [
             self.firings_s[self.unit_of_firing == k] + latency_s for k, latency_s in enumerate(self.peak_latencies_s)
         ]
@@ -81,12 +81,10 @@ class MuscleSequence:
     def components(self) -> tuple[np.ndarray, np.ndarray]:
         """(maps (C, H, W), signals (C, T)), float32: the velocity is the sum of their outer products.
 
-        C is n_units in a separable scenario, five times that with onset delays (see `territories.response_maps`).
+        C is n_units in a separable scenario, five times that with onset delays (see `tissue.response_maps`).
         """
-        nodes_s = _territories.delay_nodes_s(self.config)
-        maps = _territories.response_maps(
-            self.centres_mm, self.diameters_mm, self.delay_angles_rad, nodes_s, self.config
-        )
+        nodes_s = tissue.delay_nodes_s(self.config)
+        maps = tissue.response_maps(self.centres_mm, self.diameters_mm, self.delay_angles_rad, nodes_s, self.config)
         if len(nodes_s) == 1:
             return maps[:, 0], self.twitch_trains
         signals = np.stack([self._trains(node_s) for node_s in nodes_s], axis=1)
@@ -99,7 +97,7 @@ class MuscleSequence:
 
         snr_db: 10 log10(mean power of the clean sequence / power of the white Gaussian noise); None or inf adds none.
         seed: of the noise; None takes the sequence's own, so that the same call gives the same images.
-        out: a float32 (H, W, T) C-contiguous array to reuse.
+        out: a C-contiguous float32 array (H, W, T) to render into.
         """
         config = self.config
         shape = (*config.image_shape, config.n_frames)
@@ -120,7 +118,7 @@ class MuscleSequence:
 
     def _trains(self, delay_s):
         config = self.config
-        return _waveform.twitch_trains(
+        return activity.twitch_trains(
             self.firings_s,
             self.unit_of_firing,
             self.n_units,
@@ -139,7 +137,7 @@ def simulate(config: SimulationConfig, seed: Seed) -> MuscleSequence:
     rng = np.random.default_rng(seed)
     low, high = config.n_units_range
     n = int(rng.integers(low, high + 1))
-    centres_mm, diameters_mm = _territories.draw_discs(rng, n, config)
+    centres_mm, diameters_mm = tissue.draw_discs(rng, n, config)
     rates_hz = rng.uniform(*config.firing_rate_hz, n)
     contraction_times_s = rng.uniform(*config.contraction_time_s, n)
     half_relaxation_ratios = rng.uniform(*config.half_relaxation_ratio, n)
@@ -150,7 +148,7 @@ def simulate(config: SimulationConfig, seed: Seed) -> MuscleSequence:
         peak_velocities = rng.uniform(*config.peak_velocity, n)
     delay_angles_rad = rng.uniform(0, 2 * np.pi, n)
     synchronisation = float(rng.uniform(*config.synchronisation))
-    firings_s, unit_of_firing = _firings.draw_firings(rng, rates_hz, synchronisation, config)
+    firings_s, unit_of_firing = activity.draw_firings(rng, rates_hz, synchronisation, config)
     return MuscleSequence(
         config=config,
         centres_mm=centres_mm,

@@ -1,4 +1,4 @@
-"""Write, check and read shards (see schema.py) and the data set folders made of them.
+"""Write, check and read shards (see schema.py), and the data set folders made of them.
 
 >>> dataset = open_dataset("data", "train")
 >>> len(dataset), dataset[7].n_units
@@ -41,9 +41,9 @@ MANIFEST = "manifest.json"
 
 
 def write_shard(path, sequences, *, config, seed, split, first_index, dense=False, snr_db=None):
-    """Write MuscleSequences as one shard; the file is whole or not there, and its bytes depend on the arguments alone.
+    """Write MuscleSequences as one shard: whole or not at all, its bytes depending on the arguments alone.
 
-    config: of the data set (a sequence's own may differ from it in n_units only); seed, split, first_index: where the
+    config: of the data set (that of a sequence may differ in n_units only); seed, split, first_index: where the
     sequences come from. dense adds the velocity images, with noise of `snr_db` [dB] (None: clean).
     Raises OSError when the file cannot be written.
     """
@@ -117,15 +117,15 @@ def _start_digest(origin):
 
 
 def _add_to_digest(digest, field, array):
-    """Name, dtype, shape after the first axis, then the bytes: no two contents share one input."""
+    """Name, dtype and shape after the first axis, then the bytes: no two contents give the same input."""
     digest.update(f"\n{field.name} {field.dtype} {list(array.shape[1:])}\n".encode())
     digest.update(array)
 
 
 class Shard:
-    """One shard, memory-mapped: opening it costs no memory, and `[i]` reads only what sequence i is made of.
+    """One shard, memory-mapped: opening it takes no memory, and `[i]` reads only what sequence i is made of.
 
-    Raises InputError when the file is missing, is no shard, or is of another schema version. Threads may share it.
+    Raises InputError when the file is missing, is not a shard, or is of another schema version. Threads may share it.
     """
 
     def __init__(self, path):
@@ -160,7 +160,7 @@ class Shard:
         return np.diff(self._arrays["unit_offsets"])
 
     def __getitem__(self, i: int) -> MuscleSequence:
-        """Sequence i, as it was simulated; its territories and twitch trains are read and not computed again."""
+        """Sequence i as it was simulated; its territories and twitch trains are read, not computed again."""
         arrays = self._arrays
         units = slice(*(int(row) for row in arrays["unit_offsets"][i : i + 2]))
         firings = slice(*(int(row) for row in arrays["firing_offsets"][i : i + 2]))
@@ -178,19 +178,19 @@ class Shard:
         )
         height_px, width_px = config.image_shape
         bits = np.unpackbits(arrays["territories_packed"][units], axis=1, count=height_px * width_px)
-        # cached properties live in the instance's __dict__: filled here, they are never computed
+        # cached properties live in the instance's __dict__; filled here, they are never computed
         sequence.__dict__["territories"] = bits.view(bool).reshape(-1, height_px, width_px)
         sequence.__dict__["twitch_trains"] = np.array(arrays["twitch_trains"][units])
         return sequence
 
     def velocity(self, i: int) -> np.ndarray:
-        """Stored images of sequence i, float32 (H, W, T); InputError when the shard is not dense."""
+        """Stored images of sequence i, float32 (H, W, T). Raises InputError when the shard is not dense."""
         if VELOCITY.name not in self._arrays:
             raise InputError(f"{self.path}: holds no images; simulate with --dense, or use sequence.render()")
         return np.array(self._arrays[VELOCITY.name][i])
 
     def validate(self):
-        """Compare the whole content with the checksum inside; InputError when they differ."""
+        """Compare the whole content with the checksum inside. Raises InputError when they differ."""
         digest = _start_digest({name: value for name, value in self.origin.items() if name != "content_sha256"})
         for field in (*FIELDS, VELOCITY) if self.origin["dense"] else FIELDS:
             array = self._arrays[field.name]
@@ -260,7 +260,7 @@ class Dataset:
         return shard[i]
 
     def velocity(self, index: int) -> np.ndarray:
-        """Stored images of a sequence, float32 (H, W, T); InputError when the data set is not dense."""
+        """Stored images of a sequence, float32 (H, W, T). Raises InputError when the data set is not dense."""
         shard, i = self._locate(index)
         return shard.velocity(i)
 
@@ -270,15 +270,15 @@ class Dataset:
         return np.concatenate([shard.n_units for shard in self.shards])
 
     def validate(self):
-        """Read every shard and compare it with its own checksum and the manifest's; InputError at the first damage."""
+        """Compare every shard with its own checksum and the manifest's. Raises InputError at the first damage."""
         for shard, entry in zip(self.shards, self._listed, strict=True):
             shard.validate()
             if sha256_of_file(shard.path) != entry["sha256"]:
-                raise InputError(f"{shard.path}: is not the file in {MANIFEST}; delete it and simulate again")
+                raise InputError(f"{shard.path}: is not the file that {MANIFEST} lists; delete it and simulate again")
 
 
 def open_dataset(folder, split: str = "train") -> Dataset:
-    """The split `train`, `val` or `test` of a folder made by `generate_dataset`. Raises InputError in one line."""
+    """Split `train`, `val` or `test` of a folder made by `generate_dataset`. Raises InputError unless it is whole."""
     return Dataset(folder, split)
 
 

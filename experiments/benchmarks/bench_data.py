@@ -1,4 +1,4 @@
-"""Speed of the input pipeline on one core: against the plain way in the same run, and absolute for the record.
+"""Speed of the input pipeline on one core, beside the plain way in the same run.
 
     python experiments/benchmarks/bench_data.py
 
@@ -8,40 +8,37 @@ Takes about 40 s. Numbers to expect on one core of 2023, scenario paper:
 | noise from the bank | 400 cubes/s | 4,100, 70 x numpy's generator |
 | detection batches in NumPy | - | 290 sequences/s |
 | twitch crops in NumPy | - | 4,400 crops/s, 15 x a crop cut from a whole rendered sequence |
-tf.data, measured last where TensorFlow is installed, uses all cores (two: 200-250 sequences/s and 1,800-2,300 crops/s).
+tf.data, measured last and only where TensorFlow is installed, uses all cores (two: 200-250 sequences/s and 1,800-2,300
+crops/s).
 """
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import os
+import resource
+import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-if "--tensorflow" not in sys.argv:
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # one core; read when NumPy is loaded
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import numpy as np
 
-import itertools  # noqa: E402
-import resource  # noqa: E402
-import subprocess  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-import numpy as np  # noqa: E402
-
-from muspipe.data import BatchOptions, open_dataset  # noqa: E402
-from muspipe.data.crops import crop, crop_corner  # noqa: E402
-from muspipe.data.loader import detection_batches, twitch_batches  # noqa: E402
-from muspipe.data.noise import NoiseBank  # noqa: E402
-from simulator import SimulationConfig  # noqa: E402
-from simulator.generate import generate_dataset  # noqa: E402
+from muspipe.data import BatchOptions, open_dataset
+from muspipe.data.geometry import crop, crop_corner
+from muspipe.data.loader import detection_batches, twitch_batches
+from muspipe.data.pixels import NoiseBank
+from simulator import SimulationConfig
+from simulator.generate import generate_dataset
+from simulator.shared.threads import one_blas_thread
 
 MEASURED_S = 4.0
 
 
 def per_second(step, at_most_s=MEASURED_S) -> float:
-    """Calls a second of step(i), i = 0, 1, ...; the first call left out."""
+    """Calls per second of step(i), i = 0, 1, ...; the first call is left out."""
     step(0)
     start, n = time.perf_counter(), 0
     while time.perf_counter() - start < at_most_s:
@@ -51,7 +48,7 @@ def per_second(step, at_most_s=MEASURED_S) -> float:
 
 
 def examples_per_second(batches) -> float:
-    """Examples a second of an iterator of batches, the first batch left out."""
+    """Examples per second of an iterator of batches; the first batch is left out."""
     next(batches)
     start, n = time.perf_counter(), 0
     for batch in batches:
@@ -101,7 +98,8 @@ def bench_loaders(source, scenario):
 
 
 def bench_tensorflow(source, scenario):
-    """In a process of its own, as training runs: no limit to the threads, of BLAS neither."""
+    """Measured in a process of its own, so that TensorFlow does not count in the peak memory of NumPy's batches."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         from muspipe.data.tfdata import detection_dataset, twitch_dataset
     except ImportError:
@@ -115,20 +113,25 @@ def bench_tensorflow(source, scenario):
 
 
 def main():
-    if "--tensorflow" in sys.argv:
-        for path in sys.argv[2:]:
-            bench_tensorflow(open_dataset(path), Path(path).name)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tensorflow", nargs="+", metavar="DATA", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.tensorflow:
+        for path in args.tensorflow:
+            with one_blas_thread():  # as in training
+                bench_tensorflow(open_dataset(path), Path(path).name)
         return
-    bench_noise()
+    with one_blas_thread():
+        bench_noise()
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / scenario for scenario in ("paper", "physiological")]
         for path in paths:
             generate_dataset(path, SimulationConfig.scenario(path.name), 2020, 1000, 0, 0)
         for path in paths:
-            bench_loaders(open_dataset(path), path.name)
+            with one_blas_thread():
+                bench_loaders(open_dataset(path), path.name)
         print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB", flush=True)
-        threads_free = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
-        subprocess.run([sys.executable, __file__, "--tensorflow", *paths], env=threads_free, check=True)
+        subprocess.run([sys.executable, __file__, "--tensorflow", *paths], check=True)
 
 
 if __name__ == "__main__":

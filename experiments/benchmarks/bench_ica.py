@@ -1,15 +1,11 @@
-"""Speed of blind source separation: tuned against published, on one second with 25 motor units, one core.
+"""Speed of blind source separation, tuned beside published: one second with 25 motor units, one BLAS thread.
 
     python experiments/benchmarks/bench_ica.py
 
 About 30 s. Expected on one core of a 2 GHz server, after import: tuned <= 0.5 s a sequence in both scenarios.
 """
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"  # before NumPy is loaded
-
+import argparse
 import cProfile
 import pstats
 import resource
@@ -18,13 +14,14 @@ import time
 
 from muspipe.methods import get_method
 from simulator import SCENARIOS, SimulationConfig, simulate
+from simulator.shared.threads import one_blas_thread
 
 N_SEQUENCES, N_UNITS, SNR_DB = 10, 25, 20
 STEPS = ("signal_subspace", "skewed_maps", "_sparsest", "mend_nested", "lagged_similarity", "alternate", "_result")
 
 
 def seconds(method, recordings):
-    """Seconds of each recording; the first, which warms up, is left out."""
+    """Seconds for each recording but the first, which warms up."""
     times = []
     for velocity in recordings:
         start = time.perf_counter()
@@ -54,4 +51,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    with one_blas_thread():
+        main()

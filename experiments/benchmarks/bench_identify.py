@@ -1,5 +1,5 @@
-"""How long identification takes by each method: loading, first call, later calls; and how a twitch network's time grows
-with the number of motor units.
+"""How long identification takes with each method (loading, first call, later calls), and how the time of a twitch
+network grows with the number of motor units.
 
     python experiments/benchmarks/bench_identify.py
 
@@ -7,6 +7,7 @@ About 2 minutes. One second of 64 x 64 px with 25 units, scenario physiological,
 (twitch network 2 s), deep 2 s, hybrid 3 s, the twitch trains of 25 units 1 s.
 """
 
+import argparse
 import resource
 import statistics
 import time
@@ -30,6 +31,7 @@ def timed(function):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     from muspipe.runtime import load_keras
 
     _, import_s = timed(load_keras)

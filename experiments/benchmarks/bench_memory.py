@@ -1,14 +1,17 @@
 """How much memory a training step takes, by XLA's own analysis of the compiled step: does it fit an 8 GB card?
 
-Command: KERAS_BACKEND=jax python experiments/benchmarks/bench_memory.py
-Time: 5-10 minutes, most of it the compilation of ResNet-101; no step is run.
-Expected, float32: the table of experiments/README.md.
+    python experiments/benchmarks/bench_memory.py [--only "seg centre" "twitch refit"]
 
-The step is compiled for this machine's device. On a CPU that is an estimate of a GPU's need: what is fused, and how
-convolutions are done, differs, and cuDNN's workspaces come on top.
+Needs JAX (`pip install ".[jax]"`); without it, nothing is measured. Takes 5-10 minutes, most of them the compilation of
+ResNet-101; no step is run.
+Numbers to expect in float32: the table of experiments/README.md.
+
+The step is compiled for the device of this machine. On a CPU that only estimates the need of a GPU, which fuses other
+operations and convolves in other ways; the workspaces of cuDNN come on top.
 """
 
 import argparse
+import importlib.util
 import os
 import time
 
@@ -29,6 +32,9 @@ def main():
     parser.add_argument("--only", nargs="*", default=list(STEPS), choices=STEPS, metavar="NAME")
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
     args = parser.parse_args()
+    if importlib.util.find_spec("jax") is None:
+        print('not measured, JAX is not installed: pip install ".[jax]"')
+        return
 
     from muspipe.runtime import load_keras
 
@@ -42,7 +48,7 @@ def main():
 
 
 def analysed(task, preset, batch_size, precision):
-    """(arguments, temporary buffers, all that lives at once) of the step of a preset [GB]."""
+    """(arguments, temporary buffers, everything that lives at once) of the step of a preset [GB]."""
     import jax
     import keras
     import numpy as np
@@ -63,7 +69,7 @@ def analysed(task, preset, batch_size, precision):
     batch = next((detection_batches if task == "seg" else twitch_batches)(source, options))
     inputs = model.batch_inputs(batch | {"rng": np.random.default_rng(0)})
     shapes = {k: jax.ShapeDtypeStruct((batch_size, *v.shape[1:]), v.dtype) for k, v in inputs.items()}
-    # the state is what Keras itself gives its jitted step, and lets it overwrite
+    # the state that Keras itself passes to its jitted step, which may overwrite it
     state = model._get_jax_state(
         trainable_variables=True, non_trainable_variables=True, optimizer_variables=True, metrics_variables=True
     )

@@ -1,4 +1,4 @@
-"""Speed of the simulator: against the plain way in the same run, and absolute for the record.
+"""Speed of the simulator on one core, beside the plain way in the same run, and of a data set on all cores.
 
     python experiments/benchmarks/bench_simulator.py [--quick]
 
@@ -12,22 +12,19 @@ Takes about 30 s (--quick: 10 s, a tenth of the data set). Numbers to expect on 
 
 from __future__ import annotations
 
+import argparse
 import os
+import resource
+import tempfile
+import time
+from pathlib import Path
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"  # one core; read when NumPy is loaded
+import numpy as np
 
-import argparse  # noqa: E402
-import resource  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-import numpy as np  # noqa: E402
-
-from simulator import SimulationConfig, simulate  # noqa: E402
-from simulator.generate import generate_dataset  # noqa: E402
-from simulator.waveform import twitch_velocity  # noqa: E402
+from simulator import SimulationConfig, simulate
+from simulator.activity import twitch_velocity
+from simulator.generate import generate_dataset
+from simulator.shared.threads import one_blas_thread
 
 
 def seconds_each(function, arguments) -> float:
@@ -41,12 +38,12 @@ def seconds_each(function, arguments) -> float:
 
 
 def peak_mb(who=resource.RUSAGE_SELF) -> float:
-    """Largest resident memory so far [MB] of this process, or of the largest ended child."""
+    """Largest resident memory so far [MB] of this process, or of the largest child that has ended."""
     return resource.getrusage(who).ru_maxrss / 1e3
 
 
 def plain_trains(sequence):
-    """Twitch trains the plain way: firing by firing, the whole sequence's times each."""
+    """Twitch trains the plain way: firing by firing, each over all frames of the sequence."""
     config = sequence.config
     time_s = np.arange(config.n_frames) / config.frame_rate_hz
     trains = np.zeros((sequence.n_units, config.n_frames))
@@ -57,7 +54,7 @@ def plain_trains(sequence):
 
 
 def plain_render(sequence):
-    """Images the plain way: unit after unit onto a fresh float64 cube."""
+    """Images the plain way: unit by unit, onto a fresh float64 cube."""
     config = sequence.config
     cube = np.zeros((*config.image_shape, config.n_frames))
     for territory, train in zip(sequence.territories, sequence.twitch_trains, strict=True):
@@ -74,9 +71,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the paper's data set")
     quick = parser.parse_args().quick
-    bench_dataset(quick)  # first: a child's peak memory counts from its parent's
+    bench_dataset(quick)  # first, as the peak memory of a child counts from that of its parent
     for scenario in ("paper", "physiological"):
-        bench_scenario(scenario)
+        with one_blas_thread():
+            bench_scenario(scenario)
     print(f"peak memory {peak_mb():.0f} MB")
 
 
@@ -89,12 +87,12 @@ def bench_scenario(scenario):
     sequences = [simulate(config, seed) for seed in range(40)]
     cube = np.empty((*config.image_shape, config.n_frames), np.float32)
     for sequence in sequences:
-        sequence.render(out=cube)  # what a sequence is made of is then there: rendering alone is timed
+        sequence.render(out=cube)  # computes what a sequence is made of, so that only rendering is timed
     rendering_s = seconds_each(lambda sequence: sequence.render(out=cube), sequences)
-    if scenario == "paper":  # the plain way knows no onset delays
+    if scenario == "paper":  # the plain way has no onset delays
         plain = np.abs(plain_render(sequences[0]) - sequences[0].render()).max()
         report("paper: rendering, cubes", rendering_s, seconds_each(plain_render, sequences[:5]), 1000)
-        print(f"  largest difference of the two {plain:.1e}")
+        print(f"  largest difference between the two {plain:.1e}")
     else:
         print(f"{scenario}: rendering, cubes: {1 / rendering_s:,.0f}/s (five components a motor unit)")
 

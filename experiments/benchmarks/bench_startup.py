@@ -1,10 +1,11 @@
-"""How long `muspipe --help` takes, beside an empty Python and beside what it avoids, importing TensorFlow.
+"""How long `muspipe --help` takes, beside an empty Python and beside what it avoids: importing TensorFlow.
 
     python experiments/benchmarks/bench_startup.py
 
 Takes about 20 s. Expect `muspipe --help` well under its target of 0.3 s, a few hundredths above an empty Python.
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -23,7 +24,7 @@ CASES = {
 
 
 def wall_s(arguments, repeats) -> float:
-    """Median wall time [s] of a fresh Python with these arguments; one run before is not counted."""
+    """Median wall time [s] of a fresh Python with these arguments, after one run that is not counted."""
     times_s = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
@@ -33,6 +34,7 @@ def wall_s(arguments, repeats) -> float:
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     times_s = {name: wall_s(*case) for name, case in CASES.items()}
     plain_s = times_s["python -c pass"]
     print(f"{'':26}{'time [s]':>10}{'times empty Python':>22}")

@@ -1,11 +1,11 @@
-"""Training steps: seconds, share of input, forward and backward, examples a second, peak memory of each network.
+"""Training step of each network: seconds, shares of forward, backward and input, peak memory.
 
-Command: python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5], networks seg-compact twitch-compact
-twitch-refit twitch-paper seg-paper
-Time: about 2 minutes on 2 cores for the compact networks, 12 for all.
-Expected, idle: seg-compact at most 250 ms an image and twitch-compact at most 60 ms a crop; the input pipeline delivers
-at least 5 times what the step consumes. Each network runs in a process of its own, so that the peak is its own; the
-paper's batches are 8 sequences and 32 crops.
+    python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5]
+
+Networks: seg-compact, twitch-compact and twitch-refit (the default, about 2 minutes on 2 cores), twitch-paper and
+seg-paper (12 minutes for all). Expect on an idle machine at most 250 ms an image of seg-compact, at most 60 ms a crop
+of twitch-compact, and an input pipeline at least 5 times as fast as the step. Each network runs in a process of its
+own, so that its peak memory is its own. Batches are the paper's, 8 sequences or 32 crops.
 """
 
 import argparse
@@ -17,19 +17,19 @@ import time
 from pathlib import Path
 
 NETWORKS = ("seg-compact", "twitch-compact", "twitch-refit", "twitch-paper", "seg-paper")
-TWO_STEPS = ("seg-paper",)  # of a minute each
+TWO_STEPS = ("seg-paper",)  # which take up to a minute each
 
 
 def measure(network, n_steps, batch_size):
-    """Dict of the figures of one network, in this process."""
-    from muspipe.runtime import load_keras
+    """{name: figure} of one network, measured in this process."""
+    from muspipe.runtime import load_keras, peak_memory_gb
 
     load_keras()
     import numpy as np
 
     from muspipe.data import BatchOptions
     from muspipe.models import get_preset
-    from muspipe.training.devices import OneDevice, peak_memory_gb
+    from muspipe.training.devices import OneDevice
     from muspipe.training.examples import ONLINE_SEQUENCES, Examples, OnlineEpochs, input_rng, stream
     from muspipe.training.schedules import get_schedule, make_optimizer
     from simulator import SimulationConfig

@@ -1,8 +1,8 @@
 """Simulated sequences -> training batches.
 
-Sources (a data set folder, or sequences simulated as they are asked for) give MuscleSequences by index; `records` turns
-one into the small arrays that a training example is made of, with every random choice taken; `loader` (NumPy) and
-`tfdata` (tf.data) render those into equal batches.
+A source (a data set folder, or sequences simulated on demand) gives MuscleSequences by index; `records` turns one into
+the small arrays that a training example is made of, with every random choice taken; `loader` (NumPy) and `tfdata`
+(tf.data) render these into equal batches.
 """
 
 from muspipe.data.options import BatchOptions

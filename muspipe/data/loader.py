@@ -1,4 +1,4 @@
-"""The batches of tfdata.py in NumPy, without TensorFlow: for other backends, for figures and for tests.
+"""Batches in NumPy, equal to those of tfdata.py: for backends other than TensorFlow, for figures and for tests.
 
 B examples a batch, H x W px, T frames, M = options.max_units, S = options.crop_px.
 """
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from muspipe.data.options import BatchOptions
-from muspipe.data.order import crop_order, epoch_order
+from muspipe.data.pixels import standardise
 from muspipe.data.records import RecordMaker
-from muspipe.data.standardise import standardise
+from muspipe.data.sources import crop_order, epoch_order
 
 
 def detection_batches(source, options: BatchOptions, epoch: int = 0) -> Iterator[dict[str, np.ndarray]]:
@@ -23,7 +23,7 @@ def detection_batches(source, options: BatchOptions, epoch: int = 0) -> Iterator
 
 
 def detection_batch(maker: RecordMaker, epoch: int, indices) -> dict[str, np.ndarray]:
-    """The batch of the sequences `indices` (B,) as they are in this epoch.
+    """The batch of the sequences `indices` (B,), with the flips and noise they have in this epoch.
 
     images float32 (B, H, W, T, 1), standardised; boxes float32 (B, M, 4) (y1, x1, y2, x2) [px], y2 and x2 one past the
     last pixel; masks bool (B, M, H, W); class_ids int32 (B, M), 1 motor unit, 0 padding.
@@ -38,7 +38,7 @@ def detection_batch(maker: RecordMaker, epoch: int, indices) -> dict[str, np.nda
 
 
 def twitch_batches(source, options: BatchOptions, epoch: int = 0) -> Iterator[dict[str, np.ndarray]]:
-    """One epoch of crops, one for each motor unit of each sequence, in batches as `twitch_batch` makes them."""
+    """One epoch of crops, one around each motor unit of each sequence, in batches as `twitch_batch` makes them."""
     maker = RecordMaker(source, options)
     order = crop_order(source.n_units, options.seed, epoch, options.shuffle, options.shuffle_block)
     for rows in _cut(order, options):
@@ -46,12 +46,12 @@ def twitch_batches(source, options: BatchOptions, epoch: int = 0) -> Iterator[di
 
 
 def twitch_batch(maker: RecordMaker, epoch: int, rows) -> dict[str, np.ndarray]:
-    """The batch of the crops `rows` (B, 3), (sequence, unit, index), as they are in this epoch.
+    """The batch of the crops `rows` (B, 3), (sequence, unit, index), with the flips and noise of this epoch.
 
     crops float32 (B, S, S, T, 1), cut from the standardised sequence, 0 outside the image; masks bool (B, S, S), the
     unit's territory; trains float32 (B, T), its twitch train in standardised velocity; amplitudes float32 (B,), the
-    train's largest magnitude; scales float32 (B,), the velocity that is 1 when standardised. With options.refit also
-    signals float32 (B, T), least squares' idea of the trains.
+    train's largest magnitude; scales float32 (B,), the velocity that becomes 1 when standardised. With options.refit
+    also signals float32 (B, T), the least-squares estimates of the trains.
     """
     records = [maker.twitch(epoch, *map(int, row)) for row in rows]
     n_frames = records[0]["signals"].shape[1]
@@ -71,7 +71,7 @@ def _cut(order, options):
 
 
 def _render(record, bank, out):
-    """Pixels (H, W, T) of a record, with noise, into `out`."""
+    """Render a record, noise included, into `out` (H, W, T)."""
     maps, signals = record["maps"], record["signals"]
     np.matmul(maps.reshape(len(maps), -1).T, signals, out=out.reshape(-1, signals.shape[1]))
     if bank is not None:

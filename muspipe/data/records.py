@@ -1,8 +1,8 @@
 """One training example before its pixels: small arrays, with every random choice already taken.
 
-Both loaders turn equal records into equal examples, so whatever needs a decision is here, and what is left for them is
-arithmetic: render, add noise, standardise. Flips and crops act on the maps (C, H, W) instead of the images, and the
-moments of a sequence are had without rendering it; a crop therefore costs a crop and not a sequence.
+Every decision is made here; what is left to the loaders is arithmetic: render, add noise, standardise. Both therefore
+make equal examples of equal records. Flips and crops act on the maps (C, H, W) instead of the images, and the moments
+of a sequence are computed without rendering it, so that a crop costs a crop and not a sequence.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from muspipe.data.augment import N_FLIPS, flip
-from muspipe.data.crops import crop, crop_corner
+from muspipe.data.geometry import N_FLIPS, crop, crop_corner, detection_truth, flip
 from muspipe.data.given import given_territories
-from muspipe.data.noise import NoiseBank, draw_snr_db, noise_sd, shared_bank
 from muspipe.data.options import BatchOptions
-from muspipe.data.order import example_stream
-from muspipe.data.standardise import clean_moments
-from muspipe.data.truth import detection_truth
+from muspipe.data.pixels import NoiseBank, clean_moments, draw_snr_db, noise_sd, shared_bank
+from muspipe.data.sources import example_stream
 from muspipe.leastsquares import signal_weights
 
 
@@ -43,7 +40,7 @@ def parts_of(sequence) -> Parts:
 
 
 class RecordMaker:
-    """Makes the records of a source; a record depends on (options.seed, epoch, index) and not on the calls before.
+    """Makes the records of a source. A record depends on (options.seed, epoch, index) alone, not on earlier calls.
 
     Threads may share it.
     """
@@ -54,14 +51,14 @@ class RecordMaker:
         self.bank: NoiseBank | None = None
         if options.noisy:
             self.bank = shared_bank(options.noise_bank_values, options.seed)
-        # crops come in blocks of sequences; two blocks are in use where one gives way to the next
+        # crops come in blocks of sequences, and two blocks are in use while one gives way to the next
         self._recent_parts: Callable[[int], Parts] = functools.lru_cache(2 * options.shuffle_block)(self._parts)
 
     def _parts(self, sequence_index):
         return parts_of(self.source[sequence_index])
 
     def _draw(self, rng, n_values, power):
-        """(flip code, noise offset, noise SD); all are always drawn, so that no option changes another's draws."""
+        """(flip code, noise offset, noise SD). All are always drawn, so that no option changes what another draws."""
         code = int(rng.integers(N_FLIPS))
         snr_db = draw_snr_db(rng, self.options.snr_db, self.options.clean_share)
         offset = self.bank.draw_offset(rng, n_values) if self.bank else 0
@@ -69,7 +66,7 @@ class RecordMaker:
 
     def detection(self, epoch: int, index: int) -> dict[str, np.ndarray]:
         """Record of sequence `index`: maps (C, H, W), signals (C, T), noise_offset, noise_sd, and the truth
-        (boxes, masks, class_ids; see truth.detection_truth)."""
+        (boxes, masks, class_ids; see geometry.detection_truth)."""
         parts = self._parts(index)
         n_values = parts.maps[0].size * parts.signals.shape[1]
         rng = example_stream(self.options.seed, epoch, index)
@@ -83,12 +80,12 @@ class RecordMaker:
         }
 
     def twitch(self, epoch: int, sequence_index: int, unit: int, index: int) -> dict[str, np.ndarray]:
-        """Record of the crop round a motor unit; S = options.crop_px.
+        """Record of the crop around a motor unit; S = options.crop_px.
 
-        maps (C', S, S) and signals (C', T) of the components in the crop, noise_offset, noise_sd; sequence_mean and
-        sequence_sd, noise included, that standardise it; inside, float32 (S, S), 0 where the crop leaves the image;
-        mask, bool (S, S), of the territory; train, float32 (T,), in standardised velocity (divided by sequence_sd);
-        amplitude, the largest magnitude of train; with options.refit the signal, float32 (T,), standardised too.
+        maps (C', S, S) and signals (C', T) of the components present in the crop; noise_offset, noise_sd; sequence_mean
+        and sequence_sd, the latter with noise, to standardise by; inside, float32 (S, S), 0 where the crop leaves the
+        image; mask, bool (S, S), of the territory as it is given; train, float32 (T,), divided by sequence_sd;
+        amplitude, the largest magnitude of train. With options.refit also signal, float32 (T,), divided likewise.
         """
         parts = self._recent_parts(sequence_index)
         size = self.options.crop_px
@@ -120,9 +117,9 @@ class RecordMaker:
         return record
 
     def _signal(self, rng, parts, code, weights, corner, offset, sd):
-        """Least-squares signal (T,), weights (H, W) times the velocity from which its sequence's mean is taken off.
+        """Least-squares signal (T,): the pixels of the sequence, less its mean, summed with these weights (H, W).
 
-        In the crop the noise is the crop's own; outside of it, another cut of the bank.
+        Inside the crop the noise is the crop's own; outside, it is another cut of the bank.
         """
         signal = _flat(flip(parts.maps, code)) @ weights.reshape(-1) @ parts.signals - parts.mean * weights.sum()
         if sd == 0 or self.bank is None:
@@ -134,10 +131,10 @@ class RecordMaker:
         outside = weights.copy()
         (top, left), (height, width) = corner, weights.shape
         outside[max(top, 0) : max(min(top + size, height), 0), max(left, 0) : max(min(left + size, width), 0)] = 0
-        rows = np.flatnonzero(outside)  # scattered pixels: which noise each gets does not matter
+        rows = np.flatnonzero(outside)  # which of them gets which noise does not matter
         start = self.bank.draw_offset(rng, max(len(rows) * n_frames, 1))
         other = bank[start : start + len(rows) * n_frames].reshape(-1, n_frames)
-        # einsum: a threaded BLAS and the threads of tf.data would wait for each other
+        # einsum, as threads of BLAS and those of tf.data would wait for each other
         noise = np.einsum("p,pt->t", inside, own) + np.einsum("p,pt->t", outside.reshape(-1)[rows], other)
         return (signal + sd * noise).astype(np.float32)
 

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from muspipe.data.options import BatchOptions
-from muspipe.data.order import crop_order, epoch_order
 from muspipe.data.records import RecordMaker
+from muspipe.data.sources import crop_order, epoch_order
 
 
 def detection_dataset(

@@ -17,7 +17,7 @@ WIDTH_INCH = 7.2
 def draw_detection_batch(batch: dict, config, n_shown: int = 8) -> Figure:
     """Each example twice: the frame in which it moves most (above), its RMS velocity with boxes and outlines (below).
 
-    batch: of loader.detection_batches; config: SimulationConfig, for scales. Shows the first n_shown examples.
+    batch: from loader.detection_batches; config: SimulationConfig, for scales. Shows the first n_shown examples.
     """
     n_shown = min(n_shown, len(batch["images"]))
     columns = min(4, n_shown)
@@ -46,9 +46,9 @@ def draw_detection_batch(batch: dict, config, n_shown: int = 8) -> Figure:
 
 
 def draw_twitch_batch(batch: dict, config, n_shown: int = 12) -> Figure:
-    """Each crop: RMS velocity with the territory's outline, and beside it the true twitch train over the mean there.
+    """Each crop: RMS velocity with the outline of the territory; beside it the true train over the mean velocity.
 
-    batch: of loader.twitch_batches; config: SimulationConfig, for scales. Shows the first n_shown crops.
+    batch: from loader.twitch_batches; config: SimulationConfig, for scales. Shows the first n_shown crops.
     """
     n_shown = min(n_shown, len(batch["crops"]))
     rows = -(-n_shown // 2)
@@ -74,7 +74,7 @@ def draw_twitch_batch(batch: dict, config, n_shown: int = 12) -> Figure:
             else:
                 train_axes.set_xticklabels(())
         figure.suptitle(
-            "Left: RMS velocity and true territory. Right: mean velocity over it (grey) and true twitch train "
+            "Left: RMS velocity and true territory. Right: mean velocity in it (grey) and true twitch train "
             "(orange), standardised",
             fontsize=RC["font.size"],
         )
@@ -104,10 +104,10 @@ def _draw_truth(axes, images, masks, boxes, config):
     for mask, (y1, x1, y2, x2), colour in zip(masks, boxes_mm, colours, strict=True):
         _outline(axes, mask, colour, config.pixel_mm)
         axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=0.4))
-    axes.set_title(f"{len(masks)} motor units", loc="left", pad=2)
+    axes.set_title(f"{len(masks)} motor unit{'' if len(masks) == 1 else 's'}", loc="left", pad=2)
 
 
 def _outline(axes, mask, colour, pixel_size=1.0):
-    """Outline of a mask; padded, so that one at the image's border is closed."""
+    """Outline of a mask; padded, so that it is closed at the border of the image."""
     y, x = ((np.arange(length + 2) - 0.5) * pixel_size for length in mask.shape)
     axes.contour(x, y, np.pad(mask, 1).astype(float), levels=[0.5], colors=[colour], linewidths=0.9)

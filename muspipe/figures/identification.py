@@ -17,13 +17,13 @@ from muspipe.recordings.recording import Recording
 from muspipe.recordings.result import Result
 
 SHOWN_S = 4.0
-"""Of a longer recording, the twitch trains of this first part are shown; more would be a blur."""
+"""Of a longer recording, only this first part of the twitch trains is shown; more would be a blur."""
 
 GREYS = LinearSegmentedColormap.from_list("quiet_greys", ["#ffffff", "#707070"])
-"""Light enough for coloured outlines to stand out on its darkest grey."""
+"""Light enough for coloured outlines to stand out against its darkest grey."""
 
 TRUTH_LINE = {"color": "#101010", "linewidth": 0.7, "linestyle": (0, (3, 3))}
-"""Thin and broken enough to let the line of a unit show that was found exactly there."""
+"""Thin and broken enough to show the outline of a unit that was found in exactly the same place."""
 
 # Layout [inch]; the width fits two columns of a journal.
 WIDTH, LEFT, MAP_WIDTH, BETWEEN, RIGHT, TOP, BOTTOM = 7.2, 0.5, 2.75, 0.6, 0.45, 0.32, 0.5
@@ -32,10 +32,10 @@ ROW, ROWS_MIN = 0.155, 2.75
 
 
 def draw_identification(recording: Recording, result: Result, truth: Result | None = None) -> Figure:
-    """Figure: territories over the map of RMS velocity (left), twitch trains with their firings (right), same colours.
+    """Territories over the map of RMS velocity (left), twitch trains with their firings in the same colours (right).
 
-    truth: true motor units of the same recording; their territories are drawn dashed. Raises InputError if result or
-    truth have other image sizes than the recording. Save it with `figure.savefig(path, dpi=200)`.
+    truth: true motor units of the same recording, whose territories are drawn dashed. Raises InputError if the images
+    of result or truth differ in size from those of the recording. Save it with `figure.savefig(path, dpi=200)`.
     """
     for name, units in (("result", result), ("truth", truth)):
         if units is not None and units.image_shape != recording.image_shape:
@@ -98,9 +98,9 @@ def _draw_map(axes, bar_axes, recording, result, truth, colours, mm_per_pt):
 
 
 def _outline(axes, mask, pixel_mm, **line):
-    """Outlines of a mask (H, W), halfway between the middles of its outermost pixels and of those beside them."""
+    """Outlines of a mask (H, W), halfway between the centres of its outermost pixels and those of their neighbours."""
     for contour in find_contours(np.pad(mask, 1).astype(np.float32), 0.5):
-        y_mm, x_mm = (contour.T - 0.5) * pixel_mm  # the padding shifts by 1, the pixel's centre is at + 0.5
+        y_mm, x_mm = (contour.T - 0.5) * pixel_mm  # padding shifts by 1, the centre of a pixel is at + 0.5
         axes.plot(x_mm, y_mm, solid_joinstyle="round", **line)
 
 
@@ -161,7 +161,7 @@ def _draw_trains(axes, result, colours):
 
 
 def _draw_row(axes, row, time_s, train, firings_s, colour):
-    """One unit: its train scaled to its peak, its firings, its number on the left and its peak on the right."""
+    """One unit: its train scaled to its peak, its firings, its number on the left, its peak on the right."""
     peak = float(np.abs(train).max())
     height = -0.62 * train / (peak or 1.0)
     axes.axhline(row, color="#d9d9d9", linewidth=0.5, zorder=0)

@@ -21,7 +21,7 @@ PANELS = {
 def draw_metrics(by_method: dict[str, dict], snr_db: float | None = None) -> Figure:
     """Mean and SD of each metric; a line for each method (marker and line style) and noise level (colour).
 
-    by_method: label -> metrics of `evaluation.run.summarise`. snr_db: only this noise level [dB], methods in colours.
+    by_method: {label: metrics as in metrics.json}. snr_db: draw only this noise level [dB], each method in a colour.
     """
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(7.0, 4.4), layout="constrained")

@@ -1,11 +1,11 @@
-"""What all figures share: type sizes, colours of motor units, and where their numbers go on a map."""
+"""What all figures share: type sizes, the colours of motor units, and where their numbers go on a map."""
 
 from __future__ import annotations
 
 import numpy as np
 
 UNIT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#666B00")
-"""Told apart also by colour-blind readers (the palette of Okabe and Ito, olive and wine for black and yellow)."""
+"""Colour-blind readers can tell them apart, too (palette of Okabe and Ito, olive and wine for black and yellow)."""
 
 TEXT_PT, SMALL_PT = 8.0, 7.0
 """Type sizes [pt] for figures printed at their own size."""
@@ -24,11 +24,11 @@ RC = {
     "xtick.major.size": 2.5,
     "ytick.major.size": 2.5,
 }
-"""matplotlib settings, to be used through `matplotlib.rc_context(RC)` while drawing; global settings stay untouched."""
+"""Settings of matplotlib, for `matplotlib.rc_context(RC)` while drawing; global settings stay untouched."""
 
 
 def unit_colours(centres_mm: np.ndarray, diameters_mm: np.ndarray) -> list[str]:
-    """One colour for each motor unit, centres (n, 2), diameters (n,); units that share a colour lie far apart.
+    """One colour for each motor unit, centres (n, 2), diameters (n,). Units that share a colour lie far apart.
 
     Each palette colour is used about equally often, and never for two units in a row.
     """
@@ -48,8 +48,8 @@ def unit_colours(centres_mm: np.ndarray, diameters_mm: np.ndarray) -> list[str]:
 def place_labels(masks: np.ndarray, pixel_mm: float, sizes_mm: np.ndarray) -> np.ndarray:
     """Where to write each territory's number: label centres (n, 2), (x, y) [mm].
 
-    masks: bool (n, H, W); sizes_mm: (n, 2), width and height of the labels. Places in the middle, then elsewhere
-    inside, then just outside are tried; labels keep clear of each other and inside the image where there is room.
+    masks: bool (n, H, W); sizes_mm: (n, 2), width and height of the labels. The middle is tried first, then places
+    elsewhere inside, then just outside. Labels keep clear of each other and inside the image where there is room.
     """
     placed = np.full((len(masks), 2), np.nan)
     height_px, width_px = masks.shape[1:]
@@ -64,7 +64,9 @@ def place_labels(masks: np.ndarray, pixel_mm: float, sizes_mm: np.ndarray) -> np
         spots, costs = _candidates(centre, radius_mm, sizes_mm[i])
         column, row = np.clip(spots // pixel_mm, 0, (width_px - 1, height_px - 1)).astype(int).T
         others = masks[:, row, column].sum(axis=0) - masks[i, row, column]
-        costs += np.minimum(0.3 * others, 0.6)  # on one's own pixels, if there are any; else rather inside than outside
+        costs += np.minimum(
+            0.3 * others, 0.6
+        )  # on pixels that are its alone if there are any, else inside rather than out
         half = sizes_mm[i] / 2
         costs += 100 * ((spots < half) | (spots > field_mm - half)).any(axis=1)
         done = ~np.isnan(placed[:, 0])

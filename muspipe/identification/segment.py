@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from muspipe.data.standardise import standardise
+from muspipe.data.pixels import standardise
 from muspipe.identification import windows
 
 BATCH = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from muspipe.data.crops import crop, crop_corner
+from muspipe.data.geometry import crop, crop_corner
 from muspipe.identification import windows
 from muspipe.leastsquares import fit_signals
 

@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers, ops
 from scipy.ndimage import maximum_filter
 
-from muspipe.data.truth import MOTOR_UNIT
+from muspipe.data.geometry import MOTOR_UNIT
 from muspipe.errors import InputError
 from muspipe.models.base import Grid, Preset, PresetNetwork
 from muspipe.models.frontend import FRONT_END, FrontEndStage, frontend

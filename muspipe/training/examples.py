@@ -17,9 +17,8 @@ import numpy as np
 
 from muspipe.data.loader import detection_batch, twitch_batch
 from muspipe.data.options import BatchOptions
-from muspipe.data.order import crop_order, epoch_order
 from muspipe.data.records import RecordMaker
-from muspipe.data.sources import OnlineSource
+from muspipe.data.sources import OnlineSource, crop_order, epoch_order
 from muspipe.errors import InputError
 
 ONLINE_SEQUENCES = {"seg": 256, "twitch": 64}

@@ -1,1 +1,2 @@
-"""What every package here needs and no one owns: the one error, whole files, worker processes."""
+"""What every package here needs and none owns: the one error, whole files, worker processes and their BLAS threads,
+settings that describe themselves. Errors and settings are imported without NumPy."""

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, then renamed into it."""
+"""Files that are whole or not there: they are written beside their place, then renamed into it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def atomic_path(path):
         os.replace(temporary, path)
     except OSError as error:
         if error.filename is not None and Path(os.fsdecode(error.filename)) == temporary:
-            error.filename = str(path)  # nobody asked for the temporary one
+            error.filename = str(path)  # the caller does not know the temporary one
         raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Worker processes for work that is the same whoever does it."""
+"""Worker processes, for work whose result does not depend on who does it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from concurrent.futures import ProcessPoolExecutor
 from simulator.shared.threads import one_blas_thread
 
 _of_this_process = contextlib.ExitStack()
-"""What holds for as long as a worker lives."""
+"""Contexts that a worker stays in for life."""
 
 
 @contextlib.contextmanager
 def worker_pool(workers: int):
-    """A pool of spawned processes, one BLAS thread each, that end when their parent is killed.
+    """A pool of spawned processes with one BLAS thread each, which end when their parent is killed.
 
-    Spawned, so a script that gets here needs `if __name__ == "__main__":`.
+    They are spawned, so a script that gets here needs `if __name__ == "__main__":`.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
@@ -28,8 +28,8 @@ def worker_pool(workers: int):
 
 
 def _start_worker():
-    """Worker: end when the parent is killed (the pool alone would leave it waiting for ever), and leave an interrupt
-    from the keyboard to the parent, which lets the work in hand be finished."""
+    """In a worker: end when the parent is killed (the pool alone would leave it waiting for ever), and leave interrupts
+    from the keyboard to the parent, which lets the work in hand finish."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sentinel = multiprocessing.parent_process().sentinel
 

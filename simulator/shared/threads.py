@@ -1,5 +1,5 @@
-"""One BLAS thread for what must give the same bytes on every machine, and for what many small products make slower
-when several threads share them."""
+"""One BLAS thread, for work that must give the same bytes with any number of cores, and for work made of many small
+products, which several threads slow down."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import contextlib
 def one_blas_thread():
     """Limit every BLAS library of the process to one thread within the block.
 
-    The number of threads decides how sums are split, and so about their last digits.
+    The number of threads decides how sums are split, and hence their last digits.
     """
-    import numpy  # noqa: F401  (the libraries to limit are those that are loaded)
+    import numpy  # noqa: F401  (only libraries that are loaded can be limited)
     import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_limits
 

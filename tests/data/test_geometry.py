@@ -1,12 +1,9 @@
-"""Flips, crops, boxes and standardising, by numbers that a person can verify."""
+"""Flips, crops and boxes, by numbers that a person can verify."""
 
 import numpy as np
 import pytest
 
-from muspipe.data.augment import flip
-from muspipe.data.crops import crop, crop_corner
-from muspipe.data.standardise import clean_moments, standardise
-from muspipe.data.truth import boxes_of_masks, detection_truth
+from muspipe.data.geometry import boxes_of_masks, crop, crop_corner, detection_truth, flip
 from muspipe.errors import InputError
 from simulator import SimulationConfig, simulate
 
@@ -69,19 +66,3 @@ def test_crops_are_zero_outside_the_image():
     assert crop(image, (5, 9), 2).tolist() == crop(image, (-5, 0), 2).tolist() == [[0, 0], [0, 0]]
     stack = np.stack([image, 10 * image], axis=2)
     assert crop(stack, (-1, -1), 2, axes=(0, 1))[1, 1].tolist() == [1, 10]
-
-
-def test_standardise_by_hand():
-    images = np.array([[1, 2], [3, 6]], np.float32)  # mean 3, squares of deviations 4 + 1 + 0 + 9, variance 3.5
-    expected = np.array([[-2, -1], [0, 3]]) / 3.5**0.5
-    np.testing.assert_allclose(standardise(images), expected, rtol=1e-6)
-    assert standardise(np.full((2, 2), 7, np.float32)).tolist() == [[0, 0], [0, 0]]
-
-
-@pytest.mark.parametrize("scenario", ["paper", "physiological"])
-def test_moments_without_rendering(scenario):
-    sequence = simulate(SimulationConfig.scenario(scenario, n_units=12), 4)
-    images = sequence.render().astype(float)
-    mean, power = clean_moments(*sequence.components)
-    assert mean == pytest.approx(images.mean(), abs=1e-6)
-    assert power == pytest.approx(np.mean(images**2), rel=1e-5)

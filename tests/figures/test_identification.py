@@ -100,12 +100,21 @@ def test_long_recordings_show_their_beginning():
     assert max(line.get_xdata()[-1] for line in axes.lines if line.get_marker() == "o") < 4
 
 
-def test_odd_territories_and_trains_are_drawn(tmp_path):
+def test_an_empty_territory_has_no_outline_and_a_flat_train_no_peak():
+    """Unit 1 has no pixels, unit 2 the whole image of 40 x 40 mm, unit 3 its own; no train moves, none fires."""
     recording, result = simulated(3)
     masks = result.territories.copy()
     masks[0], masks[1] = False, True
     odd = Result(masks, 0 * result.twitch_trains, [[], [], []], [0, 0, 0], 400, 0.625)
-    draw_identification(recording, odd).savefig(tmp_path / "a.png")
+    map_axes, _, train_axes = draw_identification(recording, odd).axes
+    assert texts(map_axes) == ["2", "3"]
+    assert len(map_axes.lines) == 2
+    x_mm, y_mm = map_axes.lines[0].get_data()
+    assert (x_mm.min(), x_mm.max(), y_mm.min(), y_mm.max()) == (0, 40, 0, 40)
+    rows = [line.get_ydata() for line in train_axes.lines if len(line.get_xdata()) == 400]
+    assert [set(row) for row in rows] == [{0}, {1}, {2}]  # each on its own line
+    assert [len(line.get_xdata()) for line in train_axes.lines if line.get_marker() == "o"] == [0, 0, 0]
+    assert texts(train_axes)[1:] == ["1", "0", "2", "0", "3", "0"]  # number and peak, row by row
 
 
 def test_sizes_must_agree():

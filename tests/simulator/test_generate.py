@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from simulator import SimulationConfig
 from simulator.generate import draw_sequence, generate_dataset
@@ -75,11 +76,16 @@ def test_one_worker_gives_the_same_bytes(dataset, tmp_path):
     assert contents(tmp_path / "set") == contents(dataset)
 
 
-def test_dense_bytes_do_not_depend_on_workers(tmp_path):
-    for workers in (1, 2):
-        generate_dataset(tmp_path / str(workers), CONFIG, 5, 27, 0, 0, workers=workers, dense=True, snr_db=20)
-    assert contents(tmp_path / "1") == contents(tmp_path / "2")
-    dense = open_dataset(tmp_path / "1")
+def test_bytes_depend_on_neither_workers_nor_blas_threads(tmp_path):
+    """Dense shards of the scenario that is rendered by matrix products throughout: blur, delays, images."""
+    config = SimulationConfig.scenario("physiological")
+    for workers, threads in ((1, 1), (1, 2), (2, 2)):
+        with threadpool_limits(threads, user_api="blas"):
+            generate_dataset(
+                tmp_path / f"{workers}{threads}", config, 5, 27, 0, 0, workers=workers, dense=True, snr_db=20
+            )
+    assert contents(tmp_path / "11") == contents(tmp_path / "12") == contents(tmp_path / "22")
+    dense = open_dataset(tmp_path / "11")
     dense.validate()
     np.testing.assert_allclose(dense.velocity(26), dense[26].render(20), atol=1e-5)
 

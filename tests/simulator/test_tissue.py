@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from simulator import SimulationConfig
-from simulator.territories import delay_nodes_s, draw_discs, response_maps, territory_masks
+from simulator.tissue import delay_nodes_s, draw_discs, response_maps, territory_masks
 
 PAPER = SimulationConfig.scenario("paper")
 PHYSIOLOGICAL = SimulationConfig.scenario("physiological")

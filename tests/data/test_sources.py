@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from muspipe.data.order import crop_order, epoch_order, example_stream
+from muspipe.data.sources import crop_order, epoch_order, example_stream
 
 
 def test_every_index_once_an_epoch():

@@ -1,6 +1,6 @@
-"""Where motor units are: disc-shaped territories and the tissue's response inside them.
+"""Where motor units lie: disc-shaped territories, and how the tissue inside them responds.
 
-Pixel (row i, column j) covers [i, i+1) x [j, j+1) pixels; its centre is at ((i + 0.5), (j + 0.5)) * pixel_mm.
+Pixel (row i, column j) covers [i, i+1) x [j, j+1) pixels; its centre is at (i + 0.5, j + 0.5) * pixel_mm.
 Positions are (y, x) [mm] from the image's top left corner.
 """
 
@@ -31,24 +31,24 @@ def territory_masks(centres_mm, diameters_mm, config: SimulationConfig) -> np.nd
 
 
 def _offsets_mm(pixels, centres_mm, config):
-    """Offset [mm] of each unit's pixels, (n, S) or (S,), from its centre along one axis: (n, S)."""
+    """Offsets [mm] of pixels, (n, S) or (S,), from the centre of each unit along one axis: (n, S)."""
     return (pixels + 0.5) * config.pixel_mm - centres_mm[:, None]
 
 
 def response_maps(centres_mm, diameters_mm, delay_angles_rad, delay_nodes_s, config: SimulationConfig) -> np.ndarray:
-    """The tissue's response, split over the delays in `delay_nodes_s` (K,): float32 (n, K, H, W).
+    """The tissue's response, split over the delays `delay_nodes_s` (K,): float32 (n, K, H, W).
 
-    A pixel whose onset is delayed by d answers with the twitch train s(t - d). Between the nodes s(t - d) is the
-    Lagrange interpolation of the s(t - d_k), so pixel signals are sums of K node signals and a sequence stays one
-    matrix product. Five Chebyshev nodes over +-5 ms are exact to about 1e-4 of the peak. One node at 0 is the
-    separable case. Only a window about each disc is computed.
+    A pixel whose onset is delayed by d moves with the twitch train s(t - d). Between the nodes d_k, s(t - d) is
+    interpolated from the s(t - d_k) after Lagrange: pixel signals are then sums of K node signals, and a sequence is
+    still one matrix product. Five Chebyshev nodes over +-5 ms are exact to about 1e-4 of the peak. One node at 0 is the
+    separable case. Only a window around each disc is computed.
     """
     radii_mm = diameters_mm[:, None, None] / 2
     y_px, x_px = _windows(centres_mm, diameters_mm, config)
     dy = _offsets_mm(y_px, centres_mm[:, 0], config)[:, :, None]
     dx = _offsets_mm(x_px, centres_mm[:, 1], config)[:, None, :]
     profile = (dy**2 + dx**2 <= radii_mm**2).astype(np.float32)
-    dy, dx = (dy / radii_mm).astype(np.float32), (dx / radii_mm).astype(np.float32)  # from here on in radii
+    dy, dx = (dy / radii_mm).astype(np.float32), (dx / radii_mm).astype(np.float32)  # in radii from here on
     if config.plateau_fraction < 1:
         fall = (np.sqrt(dy**2 + dx**2) - config.plateau_fraction) / (1 - config.plateau_fraction)
         fall = np.clip(fall, 0, 1)
@@ -57,7 +57,7 @@ def response_maps(centres_mm, diameters_mm, delay_angles_rad, delay_nodes_s, con
     if len(delay_nodes_s) > 1:
         angle = delay_angles_rad.astype(np.float32)[:, None, None]
         nodes = (delay_nodes_s / config.delay_span_s).astype(np.float32)
-        across = dy * np.sin(angle) + dx * np.cos(angle)  # the pixel's delay in spans
+        across = dy * np.sin(angle) + dx * np.cos(angle)  # delay of the pixel, in spans
         for k, node in enumerate(nodes):
             for other in np.delete(nodes, k):
                 windows[:, k] *= (across - other) / (node - other)
@@ -83,12 +83,12 @@ def _windows(centres_mm, diameters_mm, config):
 
 
 _BLUR_TRUNCATE = 4.0
-"""The blur's kernel ends at this many SDs."""
+"""The kernel of the blur ends at this many SDs."""
 
 
 @functools.lru_cache
 def _blur_matrix(side_px: int, sigma_px: float) -> np.ndarray:
-    """Gaussian blur along one axis as a (side, side) matrix; what leaves the image is lost."""
+    """Gaussian blur along one axis, as a (side, side) matrix. What leaves the window is lost."""
     return gaussian_filter1d(
         np.eye(side_px, dtype=np.float32), sigma_px, axis=0, mode="constant", truncate=_BLUR_TRUNCATE
     )

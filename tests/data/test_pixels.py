@@ -1,9 +1,9 @@
-"""White noise, at the SNR as it is defined."""
+"""White noise at the SNR as it is defined, and standardising."""
 
 import numpy as np
 import pytest
 
-from muspipe.data.noise import NoiseBank, draw_snr_db, noise_sd
+from muspipe.data.pixels import NoiseBank, clean_moments, draw_snr_db, noise_sd, standardise
 from muspipe.errors import InputError
 from simulator import SimulationConfig, simulate
 
@@ -57,3 +57,26 @@ def test_snr_fixed_or_drawn_uniformly_in_db():
     drawn = np.array([draw_snr_db(rng, (10.0, 30.0)) for _ in range(4000)])
     assert 10 <= drawn.min() < 10.1 and 29.9 < drawn.max() <= 30
     assert drawn.mean() == pytest.approx(20, abs=4 * 20 / 12**0.5 / 4000**0.5)
+
+
+def test_a_share_of_the_examples_is_clean():
+    rng = np.random.default_rng(0)
+    drawn = np.array([draw_snr_db(rng, (10.0, 30.0), clean_share=0.25) for _ in range(4000)])
+    assert np.isinf(drawn).mean() == pytest.approx(0.25, abs=4 * (0.25 * 0.75 / 4000) ** 0.5)
+    assert 10 <= drawn[np.isfinite(drawn)].min() and drawn[np.isfinite(drawn)].max() <= 30
+
+
+def test_standardise_by_hand():
+    images = np.array([[1, 2], [3, 6]], np.float32)  # mean 3, squares of deviations 4 + 1 + 0 + 9, variance 3.5
+    expected = np.array([[-2, -1], [0, 3]]) / 3.5**0.5
+    np.testing.assert_allclose(standardise(images), expected, rtol=1e-6)
+    assert standardise(np.full((2, 2), 7, np.float32)).tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("scenario", ["paper", "physiological"])
+def test_moments_without_rendering(scenario):
+    sequence = simulate(SimulationConfig.scenario(scenario, n_units=12), 4)
+    images = sequence.render().astype(float)
+    mean, power = clean_moments(*sequence.components)
+    assert mean == pytest.approx(images.mean(), abs=1e-6)
+    assert power == pytest.approx(np.mean(images**2), rel=1e-5)
