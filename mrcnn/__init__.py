@@ -8,8 +8,8 @@ import importlib
 _EXPORTS = {
     "Config": "mrcnn.config",
     "MaskRCNN": "mrcnn.model",
-    "stages": "mrcnn.hooks",
-    "training_losses": "mrcnn.hooks",
+    "stages": "mrcnn.stage_outputs",
+    "training_losses": "mrcnn.stage_outputs",
 }
 __all__ = sorted(_EXPORTS)
 

@@ -14,16 +14,13 @@ from keras import ops
 
 from mrcnn import checks, losses, weights
 from mrcnn.anchors import normalized_anchors
+from mrcnn.backbone import fpn, leaf_layers, resnet
 from mrcnn.boxes import norm_boxes_graph
 from mrcnn.config import LOSS_NAMES, Config
-from mrcnn.detection import detect_boxes, meta_windows
-from mrcnn.fpn import fpn
-from mrcnn.heads import apply_class_head, apply_mask_head, class_head, mask_head
+from mrcnn.heads import apply_class_head, apply_mask_head, class_head, detect_boxes, mask_head, meta_windows
 from mrcnn.inference import Detector
-from mrcnn.proposals import propose
-from mrcnn.resnet import leaf_layers, resnet
 from mrcnn.roi_align import in_pieces, pyramid_roi_align
-from mrcnn.rpn import apply_rpn, rpn_model
+from mrcnn.rpn import apply_rpn, propose, rpn_model
 from mrcnn.targets import detection_targets
 
 HEADS = r"(mrcnn_.*)|(rpn_.*)|(fpn_.*)"

@@ -15,7 +15,7 @@ import h5py
 import keras
 import numpy as np
 
-from mrcnn.resnet import FoldedConv2D
+from mrcnn.backbone import FoldedConv2D
 
 NESTED = ("rpn_model",)  # models that are one group, their inner layers named in the weights' names
 IGNORED = ("top_level_model_weights", "anchors")

@@ -69,7 +69,10 @@ def tiny_config():
 
     def make(**options):
         small = {
-            "BACKBONE": "resnet50",
+            "RESNET_BLOCKS": (2, 1, 1, 1),
+            "RESNET_FILTERS": (8, 16, 32, 64),
+            "RPN_CHANNELS": 32,
+            "MASK_CHANNELS": 32,
             "IMAGE_SHAPE": (64, 64, 3),
             "NUM_CLASSES": 2,
             "RPN_ANCHOR_SCALES": (8, 16, 32, 48, 64),

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from mrcnn import boxes, detection, losses, nms, roi_align, targets
-from mrcnn.resnet import FrozenBatchNormalization
+from mrcnn import boxes, heads, losses, nms, roi_align, targets
+from mrcnn.backbone import FrozenBatchNormalization
 
 
 def greedy(box, score, threshold, groups):
@@ -124,7 +124,7 @@ def test_targets_are_taken_at_random_by_seed():
 def test_detections_of_two_classes_do_not_suppress_each_other():
     rois = np.array([[[0.1, 0.1, 0.5, 0.5]] * 3], np.float32)
     probabilities = np.array([[[0.1, 0.9, 0], [0.2, 0.8, 0], [0.3, 0, 0.7]]], np.float32)
-    rows = detection.detect_boxes(
+    rows = heads.detect_boxes(
         ops.convert_to_tensor(rois),
         ops.convert_to_tensor(probabilities),
         ops.zeros((1, 3, 3, 4)),

@@ -1,6 +1,7 @@
-"""ResNet-50 and -101 with Matterport's layer names; stage 1 may be left out.
+"""The backbone with Matterport's layer names: image -> ResNet-50 or -101 -> C2..C5 -> feature pyramid -> P2..P6.
 
-(B, H, W, C). Every convolution has a bias. A stage's stride sits in its first 1x1 convolution and in its shortcut.
+Maps are (B, H, W, C). Every convolution has a bias. A stage's stride is in its first 1x1 convolution and its shortcut.
+Stage 1 may be left out.
 """
 
 import keras
@@ -119,3 +120,18 @@ def resnet(x, architecture, *, with_stem=True, train_bn=False, blocks=None, filt
             x = _block(x, stage, chr(ord("a") + i), n_filters, stride, train_bn)
         maps.append(x)
     return maps
+
+
+def fpn(c_maps, channels):
+    """Feature pyramid network: C2..C5 -> [P2, P3, P4, P5, P6], (B, H, W, channels) each, without activations.
+
+    P6, every second cell of P5, is for the RPN only.
+    """
+    top = layers.Conv2D(channels, 1, name="fpn_c5p5")(c_maps[3])
+    merged = {5: top}
+    for level in (4, 3, 2):
+        up = layers.UpSampling2D(2, name=f"fpn_p{level + 1}upsampled")(merged[level + 1])
+        lateral = layers.Conv2D(channels, 1, name=f"fpn_c{level}p{level}")(c_maps[level - 2])
+        merged[level] = layers.Add(name=f"fpn_p{level}add")([up, lateral])
+    maps = [layers.Conv2D(channels, 3, padding="same", name=f"fpn_p{level}")(merged[level]) for level in (2, 3, 4, 5)]
+    return [*maps, layers.MaxPooling2D(1, strides=2, name="fpn_p6")(maps[-1])]
