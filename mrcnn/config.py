@@ -183,6 +183,11 @@ class Config:
         known = {n: v for n, v in values.items() if n not in own}
         return (type(cls.__name__, (cls,), own) if own else cls)(**known)
 
+    def __str__(self):
+        """One option a line."""
+        names = sorted({*self.names(), "IMAGE_SHAPE", *FOLLOWS})
+        return "\n".join(f"{name:30} {getattr(self, name)}" for name in names)
+
     def check(self):
         """Raises a ValueError that names what was expected and what came."""
         _one_of("BACKBONE", self.BACKBONE, BACKBONES)

@@ -17,11 +17,24 @@ from mrcnn.anchors import normalized_anchors
 from mrcnn.backbone import fpn, leaf_layers, resnet
 from mrcnn.boxes import norm_boxes_graph
 from mrcnn.config import LOSS_NAMES, Config
+from mrcnn.data import data_generator, load_image_gt
 from mrcnn.heads import apply_class_head, apply_mask_head, class_head, detect_boxes, mask_head, meta_windows
 from mrcnn.inference import Detector
+from mrcnn.molding import compose_image_meta, mold_image, parse_image_meta, unmold_image
 from mrcnn.roi_align import in_pieces, pyramid_roi_align
 from mrcnn.rpn import apply_rpn, propose, rpn_model
 from mrcnn.targets import detection_targets
+
+__all__ = [  # the last are what Matterport's mrcnn.model also holds
+    "MaskRCNN",
+    "leaf_layers",
+    "compose_image_meta",
+    "data_generator",
+    "load_image_gt",
+    "mold_image",
+    "parse_image_meta",
+    "unmold_image",
+]
 
 HEADS = r"(mrcnn_.*)|(rpn_.*)|(fpn_.*)"
 LAYER_SETS = {
@@ -49,6 +62,8 @@ class MaskRCNN(keras.Model):
     """
 
     def __init__(self, config, mode="training", *, seed=0, stem=None, name="mask_rcnn", **kwargs):
+        if "model_dir" in kwargs:
+            raise ValueError("model_dir: expected none, as only callbacks of `fit` write files; leave it out")
         super().__init__(name=name, autocast=False, **kwargs)
         if mode not in ("training", "inference"):
             raise ValueError(f"mode: expected 'training' or 'inference', got {mode!r}")
@@ -227,12 +242,23 @@ class MaskRCNN(keras.Model):
         checks.check_values(x, self.config)
         return super().fit(x, *args, **kwargs)
 
-    def load_weights(self, filepath, *args, by_name=True, exclude=(), **kwargs):
-        """Keras' files, .weights.h5, as any model; other .h5, as mask_rcnn_coco.h5, by `mrcnn.weights.load_weights`.
+    @property
+    def keras_model(self):
+        """The model itself, which in Matterport's code is not the Keras model but holds it."""
+        return self
 
-        -> its report. by_name: there is no other way; the argument is taken so that Matterport's calls work.
+    def save_weights(self, filepath, *args, **kwargs):
+        """.weights.h5 in Keras' layout, other .h5 in that of mask_rcnn_coco.h5 by `mrcnn.weights.save_weights`."""
+        if _is_matterports(filepath):
+            return weights.save_weights(self, filepath)
+        return super().save_weights(filepath, *args, **kwargs)
+
+    def load_weights(self, filepath, *args, by_name=True, exclude=(), **kwargs):
+        """.weights.h5 in Keras' layout, other .h5 in that of mask_rcnn_coco.h5 by `mrcnn.weights.load_weights`.
+
+        -> its report. by_name: taken for Matterport's calls; layers are always matched by name.
         """
-        if str(filepath).endswith(".h5") and not str(filepath).endswith(".weights.h5"):
+        if _is_matterports(filepath):
             if not by_name:
                 raise ValueError("by_name: expected True, as layers are matched by their names, got False")
             return weights.load_weights(self, filepath, exclude or (), *args, **kwargs)
@@ -255,10 +281,11 @@ class MaskRCNN(keras.Model):
             self.compile(optimizer, **self._compile_options)
         return chosen
 
-    def detect(self, images):
-        """Detections in a list of pictures, uint8 (h, w, channels) each, of any sizes.
+    def detect(self, images, verbose=0):
+        """Detections in a list of pictures, uint8 (h, w, channels) each, of any number and sizes.
 
         For each a dict of rois int32 (n, 4) [px], class_ids int32 (n,), scores float32 (n,), masks bool (h, w, n).
+        verbose: taken for Matterport's calls; nothing is printed.
         """
         return self._passes().detect(images)
 
@@ -284,6 +311,10 @@ class MaskRCNN(keras.Model):
         stem = None if config["stem"] is None else keras.saving.deserialize_keras_object(config["stem"])
         options = Config.from_dict(config["config"])
         return cls(options, config["mode"], seed=config["seed"], stem=stem, name=config["name"])
+
+
+def _is_matterports(filepath):
+    return str(filepath).endswith(".h5") and not str(filepath).endswith(".weights.h5")
 
 
 def _with(head, training):

@@ -44,6 +44,17 @@ def draw_detections(image, rois, masks, class_ids, class_names, scores=None, *, 
     return axes.figure
 
 
+def display_instances(image, boxes, masks, class_ids, class_names, scores=None, title="", figsize=(16, 16), ax=None):
+    """Matterport's call: draw_detections into `ax`, or into a new pyplot figure that is shown. -> the Figure"""
+    import matplotlib.pyplot as plt
+
+    axes = plt.subplots(figsize=figsize)[1] if ax is None else ax
+    figure = draw_detections(image, boxes, masks, class_ids, class_names, scores, axes=axes, title=title)
+    if ax is None:
+        plt.show()
+    return figure
+
+
 def _draw_box(axes, box, color):
     y1, x1, y2, x2 = box
     axes.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, ec=color, lw=1, ls="--"))
