@@ -244,8 +244,12 @@ class MaskRCNN(keras.Model):
 
     @property
     def keras_model(self):
-        """The model itself, which in Matterport's code is not the Keras model but holds it."""
+        """The model itself; in Matterport's code the model holds the Keras model."""
         return self
+
+    def __dir__(self):
+        """All but keras_model: Keras saves and loads everything in here, and would follow it round in circles."""
+        return [name for name in super().__dir__() if name != "keras_model"]
 
     def save_weights(self, filepath, *args, **kwargs):
         """.weights.h5 in Keras' layout, other .h5 in that of mask_rcnn_coco.h5 by `mrcnn.weights.save_weights`."""

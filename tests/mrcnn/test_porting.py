@@ -1,10 +1,14 @@
 """Scripts written for Matterport's Mask R-CNN: the calls of the table in mrcnn/README.md."""
 
+import re
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from skimage.io import imsave
 
+import mrcnn
 import mrcnn.model as modellib
 from mrcnn import molding, utils, visualize
 from mrcnn.config import Config
@@ -178,6 +182,16 @@ def test_molding_by_the_names_of_mrcnn_model(dataset):
     assert molded.shape == (1, SIDE_PX, SIDE_PX, 3) and windows.tolist() == [[0, 0, SIDE_PX, SIDE_PX]]
     meta = modellib.compose_image_meta(0, image.shape, (SIDE_PX, SIDE_PX, 3), windows[0], 1, [0, 0, 0])
     assert np.array_equal(metas[0], meta)
+
+
+def test_what_the_table_calls_the_same_exists():
+    """Of its rows that begin with a module, in which further names follow after commas or a colon."""
+    text = (Path(mrcnn.__file__).parent / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(modellib|utils|visualize)\.(.+?) \| same", text, re.MULTILINE)
+    names = {(module, name) for module, cell in rows for name in re.findall(r"(?:^|`)(\w+)", cell)}
+    assert {("utils", "add_class"), ("utils", "unmold_mask"), ("modellib", "mold_image")} <= names and len(names) > 30
+    places = {"modellib": [modellib], "utils": [utils, utils.Dataset, utils.Dataset()], "visualize": [visualize]}
+    assert [pair for pair in sorted(names) if not any(hasattr(place, pair[1]) for place in places[pair[0]])] == []
 
 
 def test_config_as_text():
