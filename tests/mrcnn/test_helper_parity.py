@@ -1,4 +1,4 @@
-"""Single functions against the reference; names of the arrays: parity README, section 6."""
+"""Single functions compared with the reference."""
 
 import numpy as np
 import pytest
