@@ -15,9 +15,9 @@ SIDE_PX = 64
 
 
 class Shapes:
-    """n pictures of 1 to 4 shapes, drawn when they are asked for; picture i follows from (seed, i).
+    """n pictures of 1 to 4 shapes, drawn on demand; picture i follows from (seed, i).
 
-    Later shapes hide earlier ones, though never more than 40 % of one; the truth is what is in sight.
+    Later shapes hide earlier ones, but never more than 40 % of one; the ground truth is what remains visible.
     """
 
     def __init__(self, n, seed):
@@ -56,7 +56,7 @@ def texture(rng, colour, amplitude):
 
 
 def shape_mask(name, rng):
-    """bool (SIDE, SIDE): a shape of 14 to 30 px, wholly in the picture."""
+    """bool (SIDE, SIDE): a shape of 14 to 30 px, all of it inside the picture."""
     size = rng.uniform(14, 30)
     cy, cx = rng.uniform(size / 2 + 1, SIDE_PX - size / 2 - 1, 2)
     y, x = np.mgrid[:SIDE_PX, :SIDE_PX] + 0.5
@@ -92,7 +92,7 @@ def make_config():
         MINI_MASK_SHAPE=(28, 28),
         MAX_GT_INSTANCES=4,
         DETECTION_MAX_INSTANCES=20,
-        TRAIN_BN=None,  # there are no statistics to keep: it starts from scratch
+        TRAIN_BN=None,  # from scratch there are no statistics to keep
     )
 
 
@@ -113,7 +113,7 @@ def train(n_steps, seed):
 
 
 def evaluate(model, dataset):
-    """Results of `detect`, mean over the pictures of the average precision at IoU 0.5, and over 0.50 .. 0.95."""
+    """Results of `detect`; mean average precision at IoU 0.5, and at IoUs of 0.50 .. 0.95."""
     from mrcnn.masks import extract_bboxes
     from mrcnn.metrics import compute_ap, compute_ap_range
 
@@ -129,7 +129,7 @@ def evaluate(model, dataset):
 
 
 def draw(dataset, results):
-    """Figure of the first six pictures with what was found."""
+    """Figure of the first six pictures with their detections."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,6 +1,6 @@
-"""Mask R-CNN of Matterport's design in Keras 3 operations; its option names, layer names, weight files and numbers.
+"""Mask R-CNN of Matterport's design on Keras 3, with the same option names, layer names, weight files and numbers.
 
-Names are loaded when they are first used, so that `import mrcnn` costs no Keras.
+Names are loaded on first use, so that `import mrcnn` does not load Keras.
 """
 
 import importlib
@@ -8,8 +8,8 @@ import importlib
 _EXPORTS = {
     "Config": "mrcnn.config",
     "MaskRCNN": "mrcnn.model",
-    "stages": "mrcnn.hooks",
-    "training_losses": "mrcnn.hooks",
+    "stages": "mrcnn.stage_outputs",
+    "training_losses": "mrcnn.stage_outputs",
 }
 __all__ = sorted(_EXPORTS)
 

@@ -2,8 +2,8 @@
 
 (..., 4)  (y1, x1, y2, x2). In pixels y2 and x2 are one past the last pixel; normalised, the far edge is inside the box:
 normalised = (pixels - [0, 0, 1, 1]) / [h-1, w-1, h-1, w-1].
-Deltas (..., 4)  (dy, dx, log dh, log dw), relative to centre and size of the box that they refine.
-Functions that end in _graph are of keras.ops, float32; the others of NumPy.
+Deltas (..., 4)  (dy, dx, log dh, log dw), relative to the centre and size of the box they refine.
+Functions whose names end in _graph use keras.ops and float32, the others NumPy.
 """
 
 import numpy as np
@@ -34,9 +34,11 @@ def norm_boxes_graph(boxes, shape):
 
 
 def divide(x, constant):
-    """x / constant to the last bit. Graph optimisers make a division by a constant a product with its reciprocal, which
-    is a bit off and moves samples on an edge to its other side; so here the divisor depends, as far as they can see, on
-    x."""
+    """x / constant, exact to the last bit in compiled graphs too.
+
+    Graph optimisers replace division by a constant with multiplication by its reciprocal. The last bit may differ,
+    which moves samples that lie on an edge to its other side. Here the divisor seems to depend on x.
+    """
     return x / ops.minimum(ops.abs(x) + np.float32(1e30), constant)
 
 

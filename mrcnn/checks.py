@@ -1,10 +1,10 @@
-"""Bad input is refused at the door: what was expected and what came."""
+"""Checks of inputs. Errors say what was expected and what came."""
 
 import numpy as np
 
 
 def _expect(name, array, shape, meaning):
-    """shape: None where any size will do; also for tensors whose own sizes are not all known."""
+    """shape: None where any size will do. Sizes that a tensor does not know fit anything."""
     got = tuple(array.shape)
     fits = len(got) == len(shape) and all(g is None or s is None or g == s for g, s in zip(got, shape, strict=True))
     if not fits:
@@ -49,12 +49,12 @@ def check_inputs(inputs, config, mode, with_stem=False):
 
 
 def check_image(name, image, channels):
-    """A picture before molding."""
+    """Shape of a picture before molding."""
     _expect(name, image, (None, None, channels), "(height, width, channels) of a picture")
 
 
 def check_values(inputs, config):
-    """Ground truth given as NumPy arrays: boxes inside the image, class ids of the configuration."""
+    """Ground truth given as NumPy arrays: boxes must lie inside the image, class ids below NUM_CLASSES."""
     if not isinstance(inputs, dict):
         return
     ids, boxes = inputs.get("input_gt_class_ids"), inputs.get("input_gt_boxes")
@@ -67,7 +67,7 @@ def check_values(inputs, config):
 
 
 def check_boxes(name, boxes, shape):
-    """(..., 4)  (y1, x1, y2, x2) [px], inside an image of (height, width) and not turned round."""
+    """Boxes (..., 4)  (y1, x1, y2, x2) [px] must lie inside an image of (height, width), y1 <= y2 and x1 <= x2."""
     height, width = shape
     y1, x1, y2, x2 = np.moveaxis(np.asarray(boxes), -1, 0)
     bad = (y1 < 0) | (x1 < 0) | (y2 > height) | (x2 > width) | (y2 < y1) | (x2 < x1)

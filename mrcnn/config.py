@@ -1,11 +1,11 @@
-"""Options of a network, by Matterport's names and with Matterport's defaults.
+"""Options of a network, with Matterport's names and defaults.
 
 Set them as keywords, `Config(NUM_CLASSES=3, IMAGE_SHAPE=(128, 128, 3))`, or in a subclass, `class Shapes(Config):
 NUM_CLASSES = 3`.
 
-Of Matterport's options these are left out (LEFT_OUT holds the reasons): COMPUTE_BACKBONE_SHAPE. Of our own there are
-more: FEATURE_MAP_SHAPE, and for slimmer networks RESNET_BLOCKS, RESNET_FILTERS, RPN_CHANNELS, MASK_CHANNELS and several
-scales a level in RPN_ANCHOR_SCALES.
+Of Matterport's options COMPUTE_BACKBONE_SHAPE is left out; see LEFT_OUT. New here are FEATURE_MAP_SHAPE and, for
+slimmer networks, RESNET_BLOCKS, RESNET_FILTERS, RPN_CHANNELS and MASK_CHANNELS. RPN_ANCHOR_SCALES may hold several
+scales a level.
 """
 
 import difflib
@@ -21,11 +21,11 @@ LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox
 
 
 class Config:
-    """Every capital name is an option. BATCH_SIZE, IMAGE_SHAPE and IMAGE_META_SIZE follow from the others."""
+    """Every capital name is an option. BATCH_SIZE, IMAGE_META_SIZE and, unless set, IMAGE_SHAPE follow from others."""
 
     NAME = "mask_rcnn"
 
-    # Devices and epochs; only BATCH_SIZE and your own call of `fit` use these
+    # Devices and epochs: GPU_COUNT and IMAGES_PER_GPU give BATCH_SIZE; the steps are for your own calls of `fit`
     GPU_COUNT = 1
     IMAGES_PER_GPU = 2
     STEPS_PER_EPOCH = 1000
@@ -35,7 +35,7 @@ class Config:
     BACKBONE = "resnet101"
     RESNET_BLOCKS = None  # blocks of stages 2..5; None: those of BACKBONE
     RESNET_FILTERS = (64, 128, 256, 512)  # of stages 2..5; a stage has four times as many channels
-    BACKBONE_STRIDES = (4, 8, 16, 32, 64)  # of P2..P6 in pixels of the image, whatever the network sees
+    BACKBONE_STRIDES = (4, 8, 16, 32, 64)  # of P2..P6 in pixels of the image, even if the network sees a feature map
     FEATURE_MAP_SHAPE = None  # (H, W, C) of a map in place of the ResNet's first stage; None: stage 1 sees the image
     FPN_CLASSIF_FC_LAYERS_SIZE = 1024
     TOP_DOWN_PYRAMID_SIZE = 256
@@ -92,7 +92,7 @@ class Config:
     _declared_image_shape = None
 
     def __init_subclass__(cls):
-        """A subclass may set all options but those that follow from others; IMAGE_SHAPE means the same as a keyword."""
+        """Refuse options that follow from others; IMAGE_SHAPE in a subclass means the same as the keyword."""
         for name in {*LEFT_OUT, *FOLLOWS} & set(vars(cls)):
             raise ValueError(f"{cls.__name__}: option {name}: {LEFT_OUT.get(name) or 'set ' + FOLLOWS[name]}")
         if "IMAGE_SHAPE" in vars(cls):
@@ -163,12 +163,12 @@ class Config:
 
     @property
     def max_positive_rois(self):
-        """Positive RoIs that an image may have in training; only these see the mask head."""
+        """Most positive RoIs of an image in training; the mask head sees only these."""
         return int(self.TRAIN_ROIS_PER_IMAGE * self.ROI_POSITIVE_RATIO)
 
     @classmethod
     def names(cls):
-        """All options, subclasses' own included."""
+        """All options, including those that a subclass added."""
         return [n for n in dir(cls) if n.isupper() and not isinstance(getattr(cls, n), property)]
 
     def to_dict(self):
@@ -178,13 +178,18 @@ class Config:
 
     @classmethod
     def from_dict(cls, values):
-        """Of to_dict, options of a subclass of your own included."""
+        """The inverse of to_dict; options that a subclass of your own added are kept."""
         own = {n: v for n, v in values.items() if n not in (*cls.names(), "IMAGE_SHAPE")}
         known = {n: v for n, v in values.items() if n not in own}
         return (type(cls.__name__, (cls,), own) if own else cls)(**known)
 
+    def __str__(self):
+        """One option a line."""
+        names = sorted({*self.names(), "IMAGE_SHAPE", *FOLLOWS})
+        return "\n".join(f"{name:30} {getattr(self, name)}" for name in names)
+
     def check(self):
-        """Raises a ValueError that names what was expected and what came."""
+        """Raise a ValueError that says what was expected and what came."""
         _one_of("BACKBONE", self.BACKBONE, BACKBONES)
         _one_of("IMAGE_RESIZE_MODE", self.IMAGE_RESIZE_MODE, RESIZE_MODES)
         _one_of("TRAIN_BN", self.TRAIN_BN, (False, None))
@@ -213,7 +218,7 @@ class Config:
         self._check_sizes()
 
     def _check_sizes(self):
-        """The pyramid's maps, each half of the one before, must have the sizes that BACKBONE_STRIDES say."""
+        """The pyramid's maps, each half the size of the one before, must have the sizes BACKBONE_STRIDES imply."""
         shape = self.input_shape
         if len(shape) != 3:
             raise ValueError(f"FEATURE_MAP_SHAPE: expected (height, width, channels), got {shape}")

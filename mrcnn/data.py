@@ -1,6 +1,6 @@
 """From a data set of pictures and masks to the batches that a MaskRCNN trains on.
 
-A data set is any object with the methods of `Dataset`. B images, A anchors, G = MAX_GT_INSTANCES.
+A data set is any object with the methods of `Dataset`. A anchors, G = MAX_GT_INSTANCES.
 """
 
 from typing import NamedTuple, Protocol
@@ -16,8 +16,8 @@ from mrcnn.rpn_targets import build_rpn_targets
 
 
 class Dataset(Protocol):
-    """What is asked of a data set. It may also have `active_class_ids(i)`: the class ids that the source of picture i
-    knows of, background included; without it, all classes."""
+    """What a data set must have. It may also have `active_class_ids(i)`: the classes, background included, that are
+    annotated in picture i; without it, all of them. `mrcnn.utils.Dataset` is a base class like Matterport's."""
 
     def __len__(self): ...
 
@@ -29,7 +29,7 @@ class Dataset(Protocol):
 
 
 class Sample(NamedTuple):
-    """One picture, resized, with its truth."""
+    """One picture, resized, with its ground truth."""
 
     image: np.ndarray  # (H, W, C), dtype of the picture
     image_meta: np.ndarray  # float64 (12 + classes,), see molding
@@ -38,10 +38,11 @@ class Sample(NamedTuple):
     masks: np.ndarray  # bool (H, W, N), or mini-masks (h, w, N)
 
 
-def load_image_gt(dataset, config, index, *, flip=False, rng=None):
+def load_image_gt(dataset, config, index, *, flip=False, use_mini_mask=None, rng=None):
     """Sample of one picture; instances of which nothing is left are dropped.
 
-    flip: left to right. rng: numpy Generator, needed only for IMAGE_RESIZE_MODE "crop".
+    flip: left to right. use_mini_mask: None is config.USE_MINI_MASK. rng: numpy Generator, needed only for
+    IMAGE_RESIZE_MODE "crop".
     """
     image, (masks, class_ids) = np.asarray(dataset.load_image(index)), dataset.load_mask(index)
     masks, class_ids = np.asarray(masks), np.asarray(class_ids)
@@ -54,7 +55,7 @@ def load_image_gt(dataset, config, index, *, flip=False, rng=None):
     some = masks.any(axis=(0, 1))
     masks, class_ids = masks[:, :, some], class_ids[some].astype(np.int32)
     boxes = extract_bboxes(masks)
-    if config.USE_MINI_MASK:
+    if config.USE_MINI_MASK if use_mini_mask is None else use_mini_mask:
         masks = minimize_mask(boxes, masks, config.MINI_MASK_SHAPE)
     active = np.ones(config.NUM_CLASSES, int)
     if hasattr(dataset, "active_class_ids"):
@@ -80,13 +81,13 @@ def _check_truth(image, masks, class_ids, config, index):
 class Batches(keras.utils.PyDataset):
     """Training batches of a data set, as `MaskRCNN.fit` takes them; every picture once an epoch.
 
-    The last batch of an epoch is smaller where BATCH_SIZE does not divide the number of pictures. shuffle: the order is
-    drawn anew each epoch; flip: every other picture, by chance, is turned left to right. Both follow from seed, epoch
-    and picture alone, whatever the number of workers; but `fit(shuffle=True)`, Keras' default, mixes whole batches once
-    more by Python's own generator: pass shuffle=False to `fit` for equal runs. Further options: keras.utils.PyDataset.
+    The last batch of an epoch may be smaller. shuffle: a new order each epoch; flip: each picture is mirrored left to
+    right with probability 1/2; batch_size: None is config.BATCH_SIZE. Order and flips follow from seed, epoch and
+    picture alone, whatever the number of workers; but Keras' default `fit(shuffle=True)` shuffles whole batches again
+    with Python's generator: pass shuffle=False to `fit` for equal runs. Further options: keras.utils.PyDataset.
     """
 
-    def __init__(self, dataset, config, *, seed=0, shuffle=True, flip=False, **kwargs):
+    def __init__(self, dataset, config, *, seed=0, shuffle=True, flip=False, batch_size=None, **kwargs):
         super().__init__(**kwargs)
         if not len(dataset):
             raise ValueError("dataset: expected at least one picture, got none")
@@ -94,20 +95,20 @@ class Batches(keras.utils.PyDataset):
             raise ValueError("USE_RPN_ROIS: expected True, as a data set has no RoIs to give; got False")
         self.dataset, self.config = dataset, config
         self.seed, self.shuffle, self.flip = seed, shuffle, flip
+        self.batch_size = config.BATCH_SIZE if batch_size is None else batch_size
         self.epoch = 0
         self._anchors = config_anchors(config)
 
     def __len__(self):
         """Batches an epoch."""
-        return -(-len(self.dataset) // self.config.BATCH_SIZE)
+        return -(-len(self.dataset) // self.batch_size)
 
     def indices(self, batch):
-        """Pictures of a batch of the present epoch."""
+        """Pictures of a batch of the current epoch."""
         order = np.arange(len(self.dataset))
         if self.shuffle:
             order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
-        size = self.config.BATCH_SIZE
-        return order[batch * size : (batch + 1) * size]
+        return order[batch * self.batch_size : (batch + 1) * self.batch_size]
 
     def __getitem__(self, batch):
         samples = [self._inputs(int(index)) for index in self.indices(batch)]
@@ -121,6 +122,14 @@ class Batches(keras.utils.PyDataset):
         flip = self.flip and bool(rng.random() < 0.5)
         sample = load_image_gt(self.dataset, self.config, index, flip=flip, rng=rng)
         return sample_inputs(sample, self._anchors, self.config, rng)
+
+
+def data_generator(dataset, config, shuffle=True, *, batch_size=1, **options):
+    """Matterport's call: endless (inputs, None), inputs a dict, from Batches with these options."""
+    batches = Batches(dataset, config, shuffle=shuffle, batch_size=batch_size, **options)
+    while True:
+        yield from ((batches[i], None) for i in range(len(batches)))
+        batches.on_epoch_end()
 
 
 def sample_inputs(sample, anchors, config, rng):

@@ -1,7 +1,8 @@
-"""`detect`: two compiled passes, so that the mask head runs on what was kept and on nothing else.
+"""`detect`: two compiled passes, so that the mask head runs on detections alone.
 
-First the boxes of a batch; then the masks of the K detections that there are, each of its own class. K is rounded up to
-one of a few sizes, so that the second pass is compiled for few shapes. The result is that of the mask head on all rows.
+The first pass gives the boxes of a batch, the second the masks of the K detections found, each for its own class. K is
+rounded up to one of a few sizes, so that the second pass is compiled for few shapes. The result equals that of the mask
+head on all rows.
 """
 
 import keras
@@ -47,12 +48,13 @@ class _MaskPass(keras.Model):
 
 
 class Detector:
-    """Holds the two passes of a model."""
+    """The two passes of a model; they run eagerly if the model did so when this was made."""
 
     def __init__(self, model):
         self.config, self.with_stem = model.config, model.stem is not None
         self.box_pass, self.mask_pass = _BoxPass(model), _MaskPass(model)
         for stage in (self.box_pass, self.mask_pass):
+            stage.run_eagerly = model.run_eagerly
             if keras.backend.backend() == "tensorflow":
                 stage.jit_compile = False
 

@@ -1,6 +1,6 @@
 """The five losses and the weight decay.
 
-Each loss is a mean over what it concerns in the whole batch, and 0 if that is nothing.
+Each loss is a mean over the anchors or RoIs of the whole batch that count for it, and 0 if there are none.
 """
 
 import numpy as np
@@ -57,8 +57,8 @@ def rpn_bbox_loss(match, target_deltas, deltas):
 def mrcnn_class_loss(class_ids, logits, active_class_ids):
     """class_ids int (B, T), logits (B, T, classes). Zero-padded RoIs count as background.
 
-    A RoI whose *predicted* class is not active in its data set does not count; active_class_ids (B, classes), of which
-    the first image's speak for the whole batch.
+    A RoI whose *predicted* class is not active does not count. active_class_ids (B, classes): those of the first image
+    are used for the whole batch.
     """
     active = ops.cast(active_class_ids, "float32")[0]
     weights = ops.take(active, ops.argmax(logits, axis=-1), axis=0)
@@ -87,6 +87,6 @@ def mrcnn_mask_loss(class_ids, target_masks, masks):
 
 
 def weight_decay(variables, strength):
-    """strength * mean square of each of the variables; the gamma and beta of normalisations are exempt."""
+    """strength * the sum of the variables' mean squares; gamma and beta of normalisations are exempt."""
     terms = [ops.mean(ops.square(ops.cast(v, "float32"))) for v in variables if v.name not in ("gamma", "beta")]
     return strength * sum(terms, ops.zeros(()))

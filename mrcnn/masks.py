@@ -18,7 +18,7 @@ def extract_bboxes(masks):
 
 
 def _first_and_end(used):
-    """Per column of bool (n, N): index of the first true value and one past the last; 0, 0 without any."""
+    """Per column of bool (n, N): index of the first true value and one past the last; 0, 0 if there is none."""
     some = used.any(axis=0) if len(used) else np.zeros(used.shape[1:], bool)
     if not some.any():
         return np.zeros((2, len(some)), int)
@@ -29,7 +29,7 @@ def resize(image, shape):
     """Bilinear resize of (h, w) or (h, w, C) to shape (height, width), without smoothing; float, float32 stays float32.
 
     Output pixel i of m samples the input of n pixels at (i + 0.5) * n / m - 0.5. Outside the picture is 0, but the
-    result is clipped to the input's range, so that a mask without zeros does not fade at its border.
+    result is clipped to the input's range, so that a mask of ones does not fade at its border.
     """
     image = np.asarray(image)
     if not image.size or min(shape) < 1:
@@ -87,7 +87,7 @@ def unmold_mask(mask, box, image_shape, threshold=0.5):
 
 
 def resize_mask(masks, scale, padding, crop=None):
-    """Masks (H, W, N) as `molding.resize_image` did their image: scaled (nearest neighbour), cropped, zero-padded.
+    """Masks (H, W, N) resized as `molding.resize_image` did their image: nearest neighbour, cropped, zero-padded.
 
     Sides become round(side * scale); corner pixels stay corner pixels. crop: (y, x, height, width).
     """

@@ -1,4 +1,4 @@
-"""How good detections are: matches with the truth, average precision, recall of boxes.
+"""Quality of detections: matches with the ground truth, average precision, recall of boxes.
 
 Boxes (N, 4)  (y1, x1, y2, x2); masks (H, W, N); a ground truth has boxes, class_ids, masks, a prediction also scores.
 Boxes may be zero-padded; masks, ids and scores may not.
@@ -27,10 +27,10 @@ def compute_matches(
     iou_threshold=0.5,
     score_threshold=0.0,
 ):
-    """Match of each ground truth (G,) and of each prediction (N,), -1 without, and overlaps (N, G) of their masks.
+    """Match of each ground truth (G,) and of each prediction (N,), -1 for none, and overlaps (N, G) of their masks.
 
-    Predictions are numbered by falling score. Each, in this order, takes the first of its own class among the ground
-    truths not yet taken, by falling IoU of the masks down to the threshold.
+    Predictions are numbered by falling score. In this order, each takes the free ground truth of its class whose mask
+    it overlaps most, if their IoU reaches the threshold.
     """
     n_gt = _check(gt_boxes, gt_class_ids, gt_masks, "gt")
     n_pred = _check(pred_boxes, pred_class_ids, pred_masks, "pred")
@@ -65,8 +65,8 @@ def compute_ap(
 ):
     """Average precision of one image, precisions (N + 2,), recalls (N + 2,), overlaps (N, G).
 
-    It is the area under the precision, made non-increasing, over the recall: from 0 to 1, the curve ends with precision
-    0. Not a number where there is nothing to find: leave such images out with np.nanmean.
+    The area under precision over recall, with precision made non-increasing and 0 at recall 1. Not a number where there
+    is nothing to find: np.nanmean leaves such images out.
     """
     gt_match, pred_match, overlaps = compute_matches(
         gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks, iou_threshold
@@ -83,16 +83,16 @@ def compute_ap(
 def compute_ap_range(
     gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks, iou_thresholds=None
 ):
-    """Mean of the average precisions at thresholds 0.50, 0.55, .. 0.95 unless others are given."""
+    """Mean of the average precisions at IoU thresholds, by default 0.50, 0.55, .. 0.95."""
     thresholds = np.arange(0.5, 1.0, 0.05) if iou_thresholds is None else iou_thresholds
     arguments = gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks
     return float(np.mean([compute_ap(*arguments, iou_threshold=t)[0] for t in thresholds]))
 
 
 def compute_recall(pred_boxes, gt_boxes, iou=0.5):
-    """Share of ground-truth boxes that are the best one of some predicted box with at least this IoU; those boxes.
+    """Share of ground-truth boxes that are some predicted box's best match, with at least this IoU; these predictions.
 
-    Boxes may not be zero-padded here. The share is not a number without ground truth.
+    Boxes may not be zero-padded here. The share is not a number if there is no ground truth.
     """
     pred_boxes, gt_boxes = np.reshape(pred_boxes, (-1, 4)), np.reshape(gt_boxes, (-1, 4))
     if not len(pred_boxes) or not len(gt_boxes):

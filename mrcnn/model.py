@@ -1,10 +1,10 @@
-"""The whole network as a keras.Model: `fit` trains it through its own losses, `detect` runs it on pictures.
+"""The whole network as a keras.Model: `fit` trains it on its own losses, `detect` runs it on pictures.
 
-B images, A anchors, T training RoIs, P of them that may be positive, G ground-truth instances at most, D detections at
-most. Boxes  (y1, x1, y2, x2)  are normalised inside; ground-truth boxes and given RoIs come in pixels.
+B images, A anchors, T training RoIs, of which P can be positive, at most G ground-truth instances and D detections.
+Boxes  (y1, x1, y2, x2)  are normalised inside the network; ground-truth boxes and given RoIs come in pixels.
 
-What Matterport's TensorFlow-2 port does by accident is not copied: anchors are constants, the targets send no gradient
-into the RPN, the weight decay is part of the loss, and gradients are clipped by their common norm.
+Accidents of Matterport's TensorFlow 2 port are not copied: here anchors are constants, the targets send no gradient
+into the RPN, the weight decay is part of the loss, and gradients are clipped by their joint norm.
 """
 
 import re
@@ -14,17 +14,27 @@ from keras import ops
 
 from mrcnn import checks, losses, weights
 from mrcnn.anchors import normalized_anchors
+from mrcnn.backbone import fpn, leaf_layers, resnet
 from mrcnn.boxes import norm_boxes_graph
 from mrcnn.config import LOSS_NAMES, Config
-from mrcnn.detection import detect_boxes, meta_windows
-from mrcnn.fpn import fpn
-from mrcnn.heads import apply_class_head, apply_mask_head, class_head, mask_head
+from mrcnn.data import data_generator, load_image_gt
+from mrcnn.heads import apply_class_head, apply_mask_head, class_head, detect_boxes, mask_head, meta_windows
 from mrcnn.inference import Detector
-from mrcnn.proposals import propose
-from mrcnn.resnet import leaf_layers, resnet
+from mrcnn.molding import compose_image_meta, mold_image, parse_image_meta, unmold_image
 from mrcnn.roi_align import in_pieces, pyramid_roi_align
-from mrcnn.rpn import apply_rpn, rpn_model
+from mrcnn.rpn import apply_rpn, propose, rpn_model
 from mrcnn.targets import detection_targets
+
+__all__ = [  # the last are what Matterport's mrcnn.model also holds
+    "MaskRCNN",
+    "leaf_layers",
+    "compose_image_meta",
+    "data_generator",
+    "load_image_gt",
+    "mold_image",
+    "parse_image_meta",
+    "unmold_image",
+]
 
 HEADS = r"(mrcnn_.*)|(rpn_.*)|(fpn_.*)"
 LAYER_SETS = {
@@ -41,17 +51,19 @@ INFERENCE_OUTPUTS = ("detections", "mrcnn_class", "mrcnn_bbox", "mrcnn_mask", "r
 class MaskRCNN(keras.Model):
     """Mask R-CNN.
 
-    config: Config. mode: "training" or "inference"; both have the same weights. seed: of the choice of RoIs in
-    training. stem: a layer that turns `input_image` into the feature map of config.FEATURE_MAP_SHAPE; without it the
-    input is that map.
+    config: Config. mode: "training" or "inference"; both have the same weights. seed: of the random choice of training
+    RoIs. stem: a layer that turns `input_image` into the feature map of config.FEATURE_MAP_SHAPE; without it the input
+    is that map.
 
-    The model takes a dict. Always: input_image float (B, H, W, C), input_image_meta (B, IMAGE_META_SIZE). In inference,
-    if you like, input_anchors (A, 4) in place of the model's own. In training: input_rpn_match int (B, A, 1),
-    input_rpn_bbox (B, N, 4), input_gt_class_ids int (B, G), input_gt_boxes (B, G, 4) [px], input_gt_masks (B, h, w, G),
-    and in place of the RPN's proposals, as a must if USE_RPN_ROIS is off, input_rois (B, R, 4) [px].
+    The model takes a dict. Always: input_image float (B, H, W, C), input_image_meta (B, IMAGE_META_SIZE); optionally
+    input_anchors (A, 4) in place of the model's own. In training also input_rpn_match int (B, A, 1), input_rpn_bbox
+    (B, N, 4), input_gt_class_ids int (B, G), input_gt_boxes (B, G, 4) [px], input_gt_masks (B, h, w, G), and input_rois
+    (B, R, 4) [px] in place of the RPN's proposals: required if USE_RPN_ROIS is off, otherwise optional.
     """
 
     def __init__(self, config, mode="training", *, seed=0, stem=None, name="mask_rcnn", **kwargs):
+        if "model_dir" in kwargs:
+            raise ValueError("model_dir: expected none, as only callbacks of `fit` write files; leave it out")
         super().__init__(name=name, autocast=False, **kwargs)
         if mode not in ("training", "inference"):
             raise ValueError(f"mode: expected 'training' or 'inference', got {mode!r}")
@@ -101,7 +113,7 @@ class MaskRCNN(keras.Model):
         return maps[:4], maps[4:]
 
     def proposals(self, maps, anchors, count):
-        """RPN over P2..P6 -> dict of rpn_class_logits, rpn_class, rpn_bbox and rpn_rois (B, count, 4)."""
+        """RPN on P2..P6 -> dict of rpn_class_logits, rpn_class, rpn_bbox and rpn_rois (B, count, 4)."""
         config, anchors = self.config, self._anchors if anchors is None else anchors
         logits, probabilities, deltas = apply_rpn(self.rpn_model, maps, anchors.shape[-2])
         rois = propose(
@@ -134,7 +146,7 @@ class MaskRCNN(keras.Model):
         return masks_of(boxes) if whole else in_pieces(masks_of, boxes, pool)
 
     def inference_boxes(self, image, metas, anchors=None):
-        """All of inference but the masks: a dict, with the maps C2..C5 as c_maps and P2..P6 as maps."""
+        """All outputs of inference but the masks, as a dict; c_maps are C2..C5, maps P2..P6."""
         config = self.config
         c_maps, maps = self.pyramid(image)
         outputs = {"c_maps": c_maps, "maps": maps, **self.proposals(maps, anchors, config.POST_NMS_ROIS_INFERENCE)}
@@ -154,7 +166,7 @@ class MaskRCNN(keras.Model):
     def training_outputs(self, inputs, seed=None, *, training=True):
         """What the losses need, as a dict. The mask head sees only the P rows that can be positive.
 
-        seed None: RoIs are taken in their given order instead of at random.
+        seed: a keras.random.SeedGenerator; None takes RoIs in their given order instead of at random.
         """
         config = self.config
         _, maps = self.pyramid(inputs["input_image"], training)
@@ -195,7 +207,7 @@ class MaskRCNN(keras.Model):
         }
 
     def weight_decay(self):
-        """Of the kernels and biases that are being trained; it is not a loss of LOSS_WEIGHTS."""
+        """Weight decay of all trainable kernels and biases; LOSS_WEIGHTS does not apply to it."""
         return losses.weight_decay(self.trainable_variables, self.config.WEIGHT_DECAY)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -211,7 +223,7 @@ class MaskRCNN(keras.Model):
         return self.get_metrics_result()
 
     def compile(self, optimizer=None, **kwargs):
-        """optimizer: SGD with the configuration's rate, momentum and clipping unless you give one."""
+        """optimizer: by default SGD with the configuration's rate, momentum and clipping."""
         if optimizer is None:
             c = self.config
             optimizer = keras.optimizers.SGD(c.LEARNING_RATE, c.LEARNING_MOMENTUM, global_clipnorm=c.GRADIENT_CLIP_NORM)
@@ -222,7 +234,7 @@ class MaskRCNN(keras.Model):
             self.optimizer.build(self.trainable_variables)  # or TensorFlow traces the first step twice
 
     def compile_from_config(self, config):
-        """Of a saved model: its optimizer and all, though `compile` is our own."""
+        """Compile a loaded model as it was saved; Keras asks for this where `compile` is overridden."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def fit(self, x=None, *args, **kwargs):
@@ -230,21 +242,36 @@ class MaskRCNN(keras.Model):
         checks.check_values(x, self.config)
         return super().fit(x, *args, **kwargs)
 
-    def load_weights(self, filepath, *args, by_name=True, exclude=(), **kwargs):
-        """Keras' files, .weights.h5, as any model; other .h5, as mask_rcnn_coco.h5, by `mrcnn.weights.load_weights`.
+    @property
+    def keras_model(self):
+        """The model itself; in Matterport's code the model holds the Keras model."""
+        return self
 
-        -> its report. by_name: there is no other way; the argument is taken so that Matterport's calls work.
+    def __dir__(self):
+        """All but keras_model: Keras saves and loads everything in here, and would follow it round in circles."""
+        return [name for name in super().__dir__() if name != "keras_model"]
+
+    def save_weights(self, filepath, *args, **kwargs):
+        """.weights.h5 in Keras' layout, other .h5 in that of mask_rcnn_coco.h5 by `mrcnn.weights.save_weights`."""
+        if _is_matterports(filepath):
+            return weights.save_weights(self, filepath)
+        return super().save_weights(filepath, *args, **kwargs)
+
+    def load_weights(self, filepath, *args, by_name=True, exclude=(), **kwargs):
+        """.weights.h5 in Keras' layout, other .h5 in that of mask_rcnn_coco.h5 by `mrcnn.weights.load_weights`.
+
+        -> its report. by_name: taken for Matterport's calls; layers are always matched by name.
         """
-        if str(filepath).endswith(".h5") and not str(filepath).endswith(".weights.h5"):
+        if _is_matterports(filepath):
             if not by_name:
                 raise ValueError("by_name: expected True, as layers are matched by their names, got False")
             return weights.load_weights(self, filepath, exclude or (), *args, **kwargs)
         return super().load_weights(filepath, *args, **kwargs)
 
     def set_trainable(self, layers):
-        """Trains only the layers whose whole name matches a regular expression, or "heads", "3+", "4+", "5+", "all".
+        """Train only the layers whose whole name matches a regular expression, or "heads", "3+", "4+", "5+", "all".
 
-        -> their names. A compiled model is compiled anew, its optimizer's momenta with it.
+        -> their names. A compiled model is compiled again, and its optimizer starts afresh.
         """
         pattern = re.compile(LAYER_SETS.get(layers, layers))
         chosen = []
@@ -258,18 +285,19 @@ class MaskRCNN(keras.Model):
             self.compile(optimizer, **self._compile_options)
         return chosen
 
-    def detect(self, images):
-        """Detections in a list of pictures, uint8 (h, w, channels) each, of any sizes.
+    def detect(self, images, verbose=0):
+        """Detections in a list of pictures, uint8 (h, w, channels) each, of any number and sizes.
 
         For each a dict of rois int32 (n, 4) [px], class_ids int32 (n,), scores float32 (n,), masks bool (h, w, n).
+        verbose: taken for Matterport's calls; nothing is printed.
         """
         return self._passes().detect(images)
 
     def detect_molded(self, molded_images, image_metas):
         """Detections (B, D, 6) and a list of each image's masks, of molded images (B, H, W, C) and their metas.
 
-        Detections  (y1, x1, y2, x2, class id, score), normalised, zero-padded. An image's masks are float (n, h, w), of
-        its n detections, 0..1.
+        Detections are  (y1, x1, y2, x2, class id, score), normalised, zero-padded; an image's masks float (n, h, w),
+        0..1, one for each of its n detections.
         """
         return self._passes().run(molded_images, image_metas)
 
@@ -287,6 +315,10 @@ class MaskRCNN(keras.Model):
         stem = None if config["stem"] is None else keras.saving.deserialize_keras_object(config["stem"])
         options = Config.from_dict(config["config"])
         return cls(options, config["mode"], seed=config["seed"], stem=stem, name=config["name"])
+
+
+def _is_matterports(filepath):
+    return str(filepath).endswith(".h5") and not str(filepath).endswith(".weights.h5")
 
 
 def _with(head, training):

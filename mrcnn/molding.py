@@ -1,8 +1,9 @@
 """From pictures to what the network sees, and back: resizing, padding, mean subtraction, meta vectors, detections.
 
-Pictures are (h, w, C), of any size. A molded image float32 (H, W, C) has the network's size and the mean pixel taken
-off, in the padding too. The window  (y1, x1, y2, x2) [px]  is the picture's place in it. A meta vector holds image id,
-original shape (3), molded shape (3), window (4), scale, and for each class 1 or 0: is it active in this image's source?
+Pictures are (h, w, C), of any size. A molded image float32 (H, W, C) has the network's size; the mean pixel is
+subtracted, in the padding too. The window  (y1, x1, y2, x2) [px]  is the picture's place in it. A meta vector holds
+image id, original shape (3), molded shape (3), window (4), scale, and for each class 1 if it is active in the image's
+source, else 0.
 """
 
 import numpy as np
@@ -25,9 +26,9 @@ _META_PARTS = {
 def resize_image(image, min_dim=None, max_dim=None, min_scale=None, mode="square", rng=None):
     """Resizes and pads a picture (h, w, C) without changing its proportions or its dtype.
 
-    A picture is only ever made larger to reach min_dim on its shorter side and min_scale, and smaller to fit in max_dim
-    (mode "square"). mode: "none": as it is; "square": zero-padded to max_dim x max_dim; "pad64": zero-padded to
-    multiples of 64; "crop": a random min_dim x min_dim part, for training, with rng a numpy Generator.
+    A picture is enlarged if its shorter side is below min_dim or its scale below min_scale, and shrunk only if it does
+    not fit into max_dim (mode "square"). mode: "none": as it is; "square": zero-padded to max_dim x max_dim; "pad64":
+    zero-padded to multiples of 64; "crop": a random min_dim x min_dim part, for training, with rng a numpy Generator.
     -> image, window, scale, padding ((top, bottom), (left, right), (0, 0)), crop (y, x, height, width) or None
     """
     image = np.asarray(image)
@@ -91,7 +92,7 @@ def resize_for(image, config, rng=None):
 
 
 def mold_image(image, config):
-    """float32: the mean pixel taken off."""
+    """float32, the mean pixel subtracted."""
     image, mean = np.asarray(image), _mean_pixel(config)
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ValueError("image: expected finite values, got some that are not")
@@ -101,7 +102,7 @@ def mold_image(image, config):
 
 
 def unmold_image(molded, config):
-    """uint8: the mean pixel added again, rounded, so that a molded picture comes back as it was."""
+    """uint8: the inverse of mold_image, rounded."""
     return np.clip(np.rint(np.asarray(molded) + _mean_pixel(config)), 0, 255).astype(np.uint8)
 
 

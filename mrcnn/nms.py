@@ -1,13 +1,12 @@
 """Exact greedy non-maximum suppression in the graph, with static shapes.
 
-(B, N, 4)  (y1, x1, y2, x2). A box falls if its IoU with a kept box of higher score is *above* the threshold. Equal
-scores: the lower index is first. A box without area has IoU 0 with everything: it never suppresses and is never
-suppressed.
+Boxes (B, N, 4)  (y1, x1, y2, x2). A box is dropped if its IoU with a kept box of higher score is *above* the threshold.
+Of equal scores the lower index comes first. A box without area has IoU 0 with every box: it never suppresses and is
+never suppressed.
 
-The boxes, by falling score, are worked off in tiles. A tile is first held against all boxes kept so far; what is left
-settles inside the tile as the fixed point of keep[i] = free[i] and no keep[j], j before i, overlaps i. The greedy
-result is its only fixed point, and n rounds settle at least the first n boxes. Work stops as soon as every image has
-its full number.
+Boxes are taken by falling score, in tiles. A tile is first compared with all boxes kept so far. Which of the rest are
+kept is the fixed point of: keep[i] = free[i] and no kept j before i overlaps i. The greedy result is its only fixed
+point, and n rounds settle at least the first n boxes. The loop ends as soon as every image has max_output boxes.
 """
 
 import numpy as np
@@ -17,10 +16,10 @@ TILE = 256
 
 
 def nms(boxes, scores, iou_threshold, max_output, *, valid=None, groups=None, tile=TILE):
-    """Indices of the kept boxes by falling score, int32 (B, max_output), zero-padded, and which of them count, bool.
+    """Indices of the kept boxes by falling score, int32 (B, max_output), zero-padded, and which of them are real, bool.
 
-    scores (B, N); valid bool (B, N): others are left out; groups int (B, N): only boxes of one group suppress each
-    other.
+    scores (B, N); valid bool (B, N): the others are left out; groups int (B, N): boxes suppress each other only within
+    a group.
     """
     scores = ops.cast(scores, "float32")
     valid = ops.ones_like(scores, "bool") if valid is None else valid
@@ -34,7 +33,7 @@ def nms(boxes, scores, iou_threshold, max_output, *, valid=None, groups=None, ti
 
 
 def nms_sorted(boxes, iou_threshold, max_output, *, valid=None, groups=None, tile=TILE):
-    """As nms, of boxes that are already in order of falling score."""
+    """As nms, for boxes already sorted by falling score."""
     boxes = ops.stop_gradient(ops.cast(boxes, "float32"))
     n = boxes.shape[1]
     tile = min(tile, n)
@@ -77,7 +76,7 @@ def nms_sorted(boxes, iou_threshold, max_output, *, valid=None, groups=None, til
 
 
 class _EmptyKept:
-    """Room for max_output kept boxes an image, and a slot that takes what is not kept and is never read as a box."""
+    """Room for max_output kept boxes an image, and a spare slot for those not kept, which is never read as a box."""
 
     def __init__(self, boxes, max_output):
         self.n = max_output + 1
@@ -88,7 +87,7 @@ class _EmptyKept:
         self.arrays = (zero_boxes, index, ops.reshape(index, (-1,)), per_image)
 
     def put(self, array, where, new):
-        """Rows of `new` (B, tile, ...) go to the slots `where`; the spare slot is emptied again."""
+        """Write rows of `new` (B, tile, ...) to the slots `where`, and empty the spare slot again."""
         flat = (-1, 4) if len(new.shape) == 3 else (-1,)
         done = ops.scatter_update(ops.reshape(array, flat), where, ops.reshape(new, flat))
         if len(array.shape) == 1:
@@ -99,7 +98,7 @@ class _EmptyKept:
 
 
 def _settle(free, hits):
-    """keep bool (B, T) from free bool (B, T) and hits bool (B, T, T), of which those by an earlier box count."""
+    """keep bool (B, T) from free bool (B, T) and hits bool (B, T, T), of which only those by earlier boxes count."""
     tile = hits.shape[-1]
     earlier = np.tri(tile, tile, -1, dtype=bool)
     hits = ops.logical_and(hits, earlier)
@@ -128,7 +127,7 @@ def _hits(a, b, a_groups, b_groups, iou_threshold):
 
 
 def _upright(boxes):
-    """Flipped boxes are turned round."""
+    """Boxes with swapped corners put right."""
     first, second = boxes[..., :2], boxes[..., 2:]
     return ops.concatenate([ops.minimum(first, second), ops.maximum(first, second)], -1)
 

@@ -1,11 +1,8 @@
-"""RoIAlign of Matterport's design: crop-and-resize, one bilinear sample a bin.
+"""RoIAlign of Matterport's design: crop-and-resize, one bilinear sample a bin, from the level that fits a box's size.
 
-A box reads the level of the pyramid that fits its size.
-
-(N, 4)  (y1, x1, y2, x2), normalised: corners of the box fall on the first and the last sample. Samples outside the map
-are 0. Gradients go to the maps, none to the boxes.
-
-All maps are laid end to end as rows of one table, so that boxes of all levels are read in one gather.
+Boxes (N, 4)  (y1, x1, y2, x2), normalised; their corners fall on the first and last samples. Samples outside the map
+are 0. Gradients go to the maps, not to the boxes. All maps are laid end to end as rows of one table, so that boxes of
+all levels are read in one gather.
 """
 
 import math
@@ -46,9 +43,7 @@ def roi_log2(boxes, image_shape):
 
 
 def pyramid_roi_align(maps, boxes, image_shape, crop_shape, box_index=None):
-    """Features of boxes (B, R, 4) -> (B, R, *crop_shape, C);
-
-    or of boxes (N, 4), each in image box_index (N,), -> (N, *crop_shape, C).
+    """Features (B, R, *crop_shape, C) of boxes (B, R, 4), or (N, *crop_shape, C) of (N, 4) in images box_index (N,).
 
     maps: P2..P5, (B, H, W, C) each; image_shape (H, W, ...) [px] of the network's image.
     """
@@ -73,7 +68,7 @@ def pyramid_roi_align(maps, boxes, image_shape, crop_shape, box_index=None):
 
 
 def in_pieces(function, boxes, crop_shape):
-    """function(boxes (B, R, 4)) -> (B, R, ...), a few boxes at a time, so that less memory is needed at once."""
+    """function(boxes (B, R, 4)) -> (B, R, ...), called with a few boxes at a time to save memory."""
     n = max(1, SAMPLES_AT_ONCE // math.prod(crop_shape))
     parts = [function(boxes[:, i : i + n]) for i in range(0, boxes.shape[1], n)]
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
@@ -114,7 +109,7 @@ def _dtype_name(x):
 def _lines(first, last, size, count):
     """Sampling lines along one axis, (N, count): lower and upper neighbour, weight of the upper, inside the map or not.
 
-    The order of the operations decides on which side of the map's edge a line falls; see the parity README, section 7.
+    The order of the operations is the reference's, as it decides on which side of the map's edge a line falls.
     """
     reach = ops.cast(size - 1, "float32")
     if count > 1:

@@ -1,4 +1,4 @@
-"""What the region proposal network should say of an image: for each anchor object, background or neither, and deltas.
+"""Training targets of the region proposal network: for each anchor object, background or neither; and deltas.
 
 A anchors, G ground-truth instances. Boxes (.., 4)  (y1, x1, y2, x2) [px].
 """
@@ -12,8 +12,8 @@ def build_rpn_targets(anchors, gt_class_ids, gt_boxes, config, rng):
     """Match int8 (A,): 1 positive, -1 negative, 0 neutral; deltas float64 (RPN_TRAIN_ANCHORS_PER_IMAGE, 4).
 
     anchors (A, 4), gt_class_ids int (G,): below 0 is a crowd, in which no anchor is negative; gt_boxes (G, 4). Row j of
-    the deltas belongs to the j-th positive anchor; they are divided by RPN_BBOX_STD_DEV. rng: numpy Generator; it says
-    which anchors beyond the budget become neutral.
+    the deltas belongs to the j-th positive anchor; they are divided by RPN_BBOX_STD_DEV. rng: numpy Generator that
+    chooses which anchors beyond the budget become neutral.
     """
     anchors, gt_class_ids, gt_boxes = (np.asarray(x) for x in (anchors, gt_class_ids, gt_boxes))
     if gt_boxes.shape != (len(gt_class_ids), 4):
@@ -32,10 +32,10 @@ def build_rpn_targets(anchors, gt_class_ids, gt_boxes, config, rng):
 
 
 def match_anchors(anchors, boxes, crowds):
-    """Match int8 (A,) without any budget, and each anchor's best box (A,).
+    """Match int8 (A,) regardless of the budget, and each anchor's best box (A,).
 
-    Positive: IoU of at least 0.7, or as good as any anchor is for some box. Negative: below 0.3 with all boxes, and
-    outside of crowds. The best box need not be the one that made an anchor positive.
+    Positive: IoU of at least 0.7 with a box, or the highest of all anchors with some box. Negative: IoU below 0.3 with
+    all boxes, and outside crowds. The best box need not be the one that made an anchor positive.
     """
     best, nearest = np.zeros(len(anchors)), np.zeros(len(anchors), int)
     positive = np.zeros(len(anchors), bool)
@@ -64,7 +64,7 @@ def _overlaps(anchors, box):
 
 
 def _drop(match, value, budget, rng):
-    """Sets so many of the anchors of this value to neutral that at most `budget` are left."""
+    """Make random anchors of this value neutral, so that at most `budget` are left."""
     index = np.flatnonzero(match == value)
     if len(index) > budget:
         match[rng.choice(index, len(index) - budget, replace=False)] = 0

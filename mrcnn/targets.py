@@ -1,8 +1,7 @@
 """Training targets of the heads, in the graph, with fixed sizes.
 
 T RoIs an image: first the positives (at most max_positive), then the negatives, then zero rows. Boxes (y1, x1, y2, x2),
-normalised. The proposals are taken as they are: no gradient runs back through them, and ground-truth boxes are not
-added to them.
+normalised. No gradient runs back through the proposals, and ground-truth boxes are not added to them.
 """
 
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from mrcnn.roi_align import sample_boxes
 
 
 class Targets(NamedTuple):
-    """P = max_positive, the only rows that can be positive."""
+    """P = max_positive: only the first P of the T rows can be positive."""
 
     rois: object  # (B, T, 4)
     class_ids: object  # int32 (B, T), 0: background
@@ -26,7 +25,7 @@ class Targets(NamedTuple):
 
 
 def negative_budget(n_positive, positive_ratio):
-    """Negatives that go with n_positive, a number or int32 tensor; none without positives."""
+    """Number of negatives for n_positive, an int32 tensor; 0 if that is 0."""
     per_positive = np.float32(1.0 / positive_ratio)
     return ops.cast(per_positive * ops.cast(n_positive, "float32"), "int32") - n_positive
 
@@ -47,8 +46,8 @@ def detection_targets(
     """Targets of proposals (B, R, 4).
 
     gt_class_ids int (B, G): 0 is padding, below 0 a crowd; gt_boxes (B, G, 4); gt_masks (B, h, w, G), cut to their
-    boxes if mini_masks. seed: a keras.random.SeedGenerator that says which positives and negatives are taken; None
-    takes the first in the given order.
+    boxes if mini_masks. seed: a keras.random.SeedGenerator that chooses positives and negatives; None takes the first
+    in the given order.
     """
     proposals, gt_boxes = (ops.stop_gradient(ops.cast(x, "float32")) for x in (proposals, gt_boxes))
     gt_class_ids = ops.cast(gt_class_ids, "int32")
@@ -97,7 +96,7 @@ def _pick(flags, count, seed):
 
 
 def _safe_deltas(rois, own_boxes, is_positive):
-    """Deltas of positive rows, 0 elsewhere; the rows elsewhere never meet a division by 0."""
+    """Deltas of positive rows, 0 elsewhere, where nothing is divided by 0."""
     unit = np.array([0, 0, 1, 1], np.float32)
     rois, own_boxes = (ops.where(is_positive[..., None], x, unit) for x in (rois, own_boxes))
     return box_refinement_graph(rois, own_boxes)

@@ -9,16 +9,16 @@ from matplotlib.patches import Rectangle
 
 
 def instance_colors(n):
-    """n bright colours (n, 3), 0..1, neighbours far apart."""
+    """n bright colours (n, 3), 0..1, neighbours very different."""
     golden = 0.618034
     return np.array([colorsys.hsv_to_rgb(i * golden % 1, 0.85, 1.0) for i in range(n)]).reshape(n, 3)
 
 
 def draw_detections(image, rois, masks, class_ids, class_names, scores=None, *, axes=None, title=""):
-    """Figure of a picture with its instances: each mask tinted and outlined, its box, its class and score.
+    """Figure of a picture with its instances: masks tinted and outlined, boxes, classes and scores.
 
-    image uint8 (H, W, 3), or (H, W, 1) or (H, W), grey; rois (N, 4)  (y1, x1, y2, x2) [px]; masks bool (H, W, N);
-    class_ids (N,) index class_names; scores (N,). axes: matplotlib's, to draw into a figure of your own.
+    image uint8 (H, W, 3), or grey (H, W, 1) or (H, W); rois (N, 4)  (y1, x1, y2, x2) [px]; masks bool (H, W, N);
+    class_ids (N,) index class_names; scores (N,). axes: matplotlib's, to draw into instead of a new figure.
     """
     image = _as_rgb(image)
     rois, class_ids = np.reshape(rois, (-1, 4)), np.asarray(class_ids, int)
@@ -44,13 +44,24 @@ def draw_detections(image, rois, masks, class_ids, class_names, scores=None, *, 
     return axes.figure
 
 
+def display_instances(image, boxes, masks, class_ids, class_names, scores=None, title="", figsize=(16, 16), ax=None):
+    """Matterport's call: draw_detections into `ax`, or into a new pyplot figure that is shown. -> the Figure"""
+    import matplotlib.pyplot as plt
+
+    axes = plt.subplots(figsize=figsize)[1] if ax is None else ax
+    figure = draw_detections(image, boxes, masks, class_ids, class_names, scores, axes=axes, title=title)
+    if ax is None:
+        plt.show()
+    return figure
+
+
 def _draw_box(axes, box, color):
     y1, x1, y2, x2 = box
     axes.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, ec=color, lw=1, ls="--"))
 
 
 def _draw_label(axes, label, box, color, height):
-    """Above the box; inside it where the picture ends."""
+    """Above the box, or inside it at the top of the picture."""
     inside = box[0] < 0.07 * height
     axes.text(
         box[1] - 0.5,

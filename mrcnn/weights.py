@@ -1,8 +1,8 @@
-"""Weight files of the original Mask R-CNN (Keras-2 HDF5, as mask_rcnn_coco.h5), read and written by layer name.
+"""Weight files of the original Mask R-CNN (Keras 2 HDF5, as mask_rcnn_coco.h5), read and written by layer name.
 
 A weight's key is `layer/name`: `conv1/kernel`, `bn2a_branch2a/moving_variance`, `mrcnn_class_bn1/gamma`; layers of the
-nested RPN by their own names, `rpn_conv_shared/kernel`. In the file a layer is a group with an attribute weight_names,
-except that the whole RPN is one group, rpn_model.
+nested RPN go by their own names, `rpn_conv_shared/kernel`. In the file each layer is a group with an attribute
+weight_names, except that the whole RPN is one group, rpn_model.
 """
 
 import contextlib
@@ -15,11 +15,11 @@ import h5py
 import keras
 import numpy as np
 
-from mrcnn.resnet import FoldedConv2D
+from mrcnn.backbone import FoldedConv2D
 
-NESTED = ("rpn_model",)  # models that are one group, their inner layers named in the weights' names
+NESTED = ("rpn_model",)  # models stored as one group; the weights' names hold those of the inner layers
 IGNORED = ("top_level_model_weights", "anchors")
-MAX_ATTRIBUTE_BYTES = 64000  # HDF5 keeps attributes below 64 KiB; Keras cuts longer lists into name0, name1, ..
+MAX_ATTRIBUTE_BYTES = 64000  # HDF5 limits attributes to 64 KiB; Keras splits longer lists into name0, name1, ..
 
 
 @dataclass
@@ -34,7 +34,7 @@ class LoadReport:
 
     @property
     def complete(self):
-        """Nothing is missing, unused or of another shape, but what was excluded."""
+        """Whether nothing but what was excluded is missing, unused or of another shape."""
         return not (self.missing or self.unused or self.other_shape)
 
     def __str__(self):
@@ -51,7 +51,7 @@ class LoadReport:
 
 
 def _groups(model):
-    """(group in the file, layer) of all layers that are no models themselves, in order."""
+    """(group in the file, layer) of all layers that are not models themselves, in order."""
     for layer in model.layers:
         if isinstance(layer, keras.Model | FoldedConv2D):
             nested = layer.name in NESTED
@@ -61,7 +61,7 @@ def _groups(model):
 
 
 def named_variables(model):
-    """{key: variable} of all weights, whether the heads' layers are wrapped in TimeDistributed or not."""
+    """{key: variable} of all weights; it makes no difference whether layers are wrapped in TimeDistributed."""
     variables = {}
     for _, layer in _groups(model):
         for variable in layer.weights:
@@ -72,7 +72,7 @@ def named_variables(model):
 
 
 def read_weights(path):
-    """{key: array} of a file, and the names of all its layers, those without weights included."""
+    """{key: array} of a file, and the names of all its layers, including those without weights."""
     try:
         file = h5py.File(path, "r")
     except FileNotFoundError:
@@ -99,11 +99,11 @@ def read_weights(path):
 
 
 def load_weights(model, path, exclude=(), allow_missing=False):
-    """Fills the model from a file, by name. -> LoadReport
+    """Load a file into the model, by name. -> LoadReport
 
-    exclude: names of layers that are left as they are. For mask_rcnn_coco.h5 and other classes than COCO's these are
-    mrcnn_class_logits, mrcnn_bbox_fc, mrcnn_bbox and mrcnn_mask. Anything else that does not fit is an error, and the
-    model stays as it was; allow_missing=True loads what fits and reports the rest.
+    exclude: names of layers that keep their weights. To load mask_rcnn_coco.h5 for classes other than COCO's, these are
+    mrcnn_class_logits, mrcnn_bbox_fc, mrcnn_bbox and mrcnn_mask. Anything else that does not fit is an error, which
+    leaves the model as it was; allow_missing=True loads what fits and reports the rest.
     """
     variables = named_variables(model)
     arrays, file_layers = read_weights(path)
@@ -138,7 +138,7 @@ def _check_exclude(exclude, known):
 
 
 def save_weights(model, path):
-    """Writes the layout of mask_rcnn_coco.h5, whole or not at all; the original loads it with by_name=True."""
+    """Write the layout of mask_rcnn_coco.h5, whole or not at all; the original loads it with by_name=True."""
     named_variables(model)  # refuses two layers of one name
     with _whole(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", b"2.1.6"
@@ -155,7 +155,7 @@ def save_weights(model, path):
 
 @contextlib.contextmanager
 def _whole(path):
-    """A path beside `path` that takes its place when all went well."""
+    """A path beside `path` that replaces it if all goes well."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

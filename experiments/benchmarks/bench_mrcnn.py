@@ -1,10 +1,10 @@
-"""Time and peak memory of the Mask R-CNN, beside the reference and beside the plain way in the same run.
+"""Time and peak memory of the Mask R-CNN, compared with the reference and with the mask head on all rows.
 
     python experiments/benchmarks/bench_mrcnn.py [--cases inference,training]
 
-Takes about 6 minutes on two cores; every case runs in a process of its own, so that its peak memory is its own.
-Targets are shares of the reference's figures, seen on two cores of 2023 with this network and these counts:
-| what | reference | target | seen |
+Takes about 6 minutes on two cores. Each case runs in its own process, so that peak memory is that of the case alone.
+Targets are fractions of the reference's figures, measured on two cores of 2023 with the same network and counts:
+| what | reference | target | measured |
 |---|---|---|---|
 | picture, mask head on the 11 detections | 0.78 s, 1.98 GB | 0.26 s | 0.22-0.24 s (0.33 with other work), 1.5 GB |
 | step of 8, mask head on 66 RoIs | 28.3 s, 9.4 GB | 14.2 s, 4.7 GB | 9.6 s, 4.5 GB |
@@ -34,7 +34,7 @@ CASES = {
     "training": "step of 8, mask head on 66 RoIs that may be positive",
     "training_all_rois": "step of 8, mask head on all 200 RoIs",
 }
-# The TensorFlow 2 port of Matterport's Mask R-CNN, same network and counts, two cores; target: share of it.
+# The TensorFlow 2 port of Matterport's Mask R-CNN, same network and counts, two cores; targets are fractions of it.
 REFERENCE = {"inference": (0.78, 1.98), "training": (28.3, 9.4)}  # [s], [GB]
 TARGET = {"inference": (1 / 3, None), "training": (1 / 2, 1 / 2)}
 
@@ -75,7 +75,7 @@ def make_config(**options):
 
 
 def fill(model):
-    """Random weights of fixed seed under which the signal neither fades nor explodes, and every class is found."""
+    """Random weights from a fixed seed with which the signal neither fades nor explodes, and every class is found."""
     from mrcnn.weights import named_variables
 
     factors = {"conv1": 1 / 32, "rpn_class_raw": 0.4, "rpn_bbox_pred": 0.5, "mrcnn_class_logits": 4.0}
@@ -90,7 +90,7 @@ def fill(model):
 
 
 def seconds_each(step, n_warm, n) -> float:
-    """Median time of step() [s], the first calls left out."""
+    """Median time of step() [s] over n calls, after n_warm others."""
     times = []
     for _ in range(n_warm + n):
         start = time.perf_counter()
@@ -100,7 +100,7 @@ def seconds_each(step, n_warm, n) -> float:
 
 
 def bench_inference(case):
-    """Batch of one; 1,000 proposals, and a threshold that leaves N_DETECTIONS."""
+    """Batch of one, 1,000 proposals, and a threshold that leaves N_DETECTIONS."""
     from mrcnn import MaskRCNN, stages
     from mrcnn.molding import mold_inputs
 
@@ -122,14 +122,14 @@ def bench_inference(case):
 
 
 def bench_training(case):
-    """Batch of BATCH, all layers trained by SGD with momentum and clipping; arrays are ready in memory."""
+    """Batch of BATCH from memory, all layers trained by SGD with momentum and clipping."""
     from keras import ops
 
     from mrcnn import MaskRCNN
     from mrcnn.data import Batches
 
     class AllRois(MaskRCNN):
-        """As the original: the mask head sees every RoI."""
+        """As in the original, the mask head sees every RoI."""
 
         def masks(self, maps, boxes, training=False):
             rest = self.config.TRAIN_ROIS_PER_IMAGE - boxes.shape[1]
@@ -146,7 +146,7 @@ def bench_training(case):
 
 
 def run_case(case) -> dict:
-    """Figures of a case, measured in a fresh process."""
+    """Results of a case, measured in a new process."""
     command = [sys.executable, __file__, "--child", case]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)

@@ -1,7 +1,4 @@
-"""Fixtures of the parity tests:
-
-arrays of the reference, and weights filled from their names. Rules: parity README, section 3.
-"""
+"""Fixtures: the reference's arrays, weights filled from their names as in the reference, small networks and batches."""
 
 import json
 import os
@@ -16,7 +13,7 @@ PARITY = Path(__file__).parent / "parity"
 
 
 def load(name):
-    """The arrays of one cut fixture, by name."""
+    """{name: array} of one file in parity/."""
     with np.load(PARITY / f"{name}_cut.npz", allow_pickle=False) as file:
         return dict(file)
 
@@ -32,7 +29,7 @@ def load_parity():
 
 
 def filled(key, shape, multipliers):
-    """float32: the value of the weight `key`, layer/name."""
+    """Value float32 of the weight `key`, layer/name: random numbers seeded with the key."""
     layer, name = key.split("/")
     n = np.random.default_rng(zlib.crc32(key.encode("ascii"))).standard_normal(shape).astype(np.float32)
     if name == "kernel":
@@ -64,12 +61,15 @@ def fill_weights():
 
 @pytest.fixture
 def tiny_config():
-    """A network for 64 x 64 pictures that trains in seconds."""
+    """tiny_config(**options): Config of a slim network for 64 x 64 pictures, quick to build and to train."""
     from mrcnn import Config
 
     def make(**options):
         small = {
-            "BACKBONE": "resnet50",
+            "RESNET_BLOCKS": (2, 1, 1, 1),
+            "RESNET_FILTERS": (8, 16, 32, 64),
+            "RPN_CHANNELS": 32,
+            "MASK_CHANNELS": 32,
             "IMAGE_SHAPE": (64, 64, 3),
             "NUM_CLASSES": 2,
             "RPN_ANCHOR_SCALES": (8, 16, 32, 48, 64),
@@ -103,10 +103,7 @@ def _rpn_targets(anchors, boxes, n_targets):
 
 @pytest.fixture
 def make_batch():
-    """make_batch(config, n_instances):
-
-    inputs of two training images with bright rectangles, as the model takes them.
-    """
+    """make_batch(config, n_instances): training inputs of a model, images with bright rectangles."""
     from mrcnn.anchors import config_anchors
 
     def make(config, n_instances, seed=0, n_images=2):

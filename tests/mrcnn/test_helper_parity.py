@@ -1,10 +1,10 @@
-"""Single functions against the reference; names of the arrays: parity README, section 6."""
+"""Single functions compared with the reference."""
 
 import numpy as np
 import pytest
 from keras import ops
 
-from mrcnn import Config, anchors, boxes, detection, losses, nms, proposals, roi_align, targets
+from mrcnn import Config, anchors, boxes, heads, losses, nms, roi_align, rpn, targets
 
 STD_DEV = (0.1, 0.1, 0.2, 0.2)
 
@@ -109,7 +109,7 @@ def test_crop_and_resize(utils, tensors, shape):
 
 @pytest.mark.parametrize(("count", "threshold"), [(50, 7), (280, 7), (40, 4)])
 def test_proposals(utils, tensors, count, threshold):
-    rois = proposals.propose(
+    rois = rpn.propose(
         tensors["proposal__probs"],
         tensors["proposal__deltas"],
         utils["proposal__anchors"],
@@ -124,8 +124,8 @@ def test_proposals(utils, tensors, count, threshold):
 @pytest.mark.parametrize("case", ["a", "b", "c", "none"])
 def test_detections(utils, tensors, case):
     confidence, threshold, count = utils[f"detect__cfg_{case}"]
-    windows = detection.meta_windows(tensors["detect__metas"], utils["detect__metas"][0, 4:7].astype(int))
-    rows = detection.detect_boxes(
+    windows = heads.meta_windows(tensors["detect__metas"], utils["detect__metas"][0, 4:7].astype(int))
+    rows = heads.detect_boxes(
         tensors["detect__rois"],
         tensors["detect__probs"],
         tensors["detect__deltas"],

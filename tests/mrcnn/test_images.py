@@ -15,7 +15,7 @@ def rectangle(shape, y1, x1, y2, x2):
 
 
 class Rectangles:
-    """n_pictures of 40 x 60 px, in picture i i rectangles; the last one of picture 3 is a crowd."""
+    """n_pictures of 40 x 60 px; picture i has i rectangles, and the last one of picture 3 is a crowd."""
 
     def __init__(self, n_pictures):
         self.n = n_pictures
@@ -202,7 +202,7 @@ def test_fit_on_batches(tiny_config):
     model = MaskRCNN(config)
     model.compile()
     history = model.fit(data.Batches(Rectangles(3), config), verbose=0).history
-    assert np.isfinite(list(history.values())).all() and history["mrcnn_mask_loss"][0] >= 0
+    assert np.isfinite(list(history.values())).all() and history["mrcnn_class_loss"][0] > 0
 
 
 def test_metrics_on_paper():

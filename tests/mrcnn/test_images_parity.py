@@ -1,4 +1,4 @@
-"""Masks, molding, RPN targets, metrics and samples against the reference; arrays: parity README, section 6."""
+"""Masks, molding, RPN targets, metrics and samples compared with the reference."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def unpacked(bits, *shape):
 
 
 def truncated_alike(got, expected):
-    """Values that are whole up to rounding errors may be cut to the one below: at most 5 a picture."""
+    """Equal but for at most 5 values that are off by one: rounding errors before both truncate to whole numbers."""
     assert got.dtype == np.uint8 and got.shape == expected.shape
     different = np.abs(got.astype(int) - expected)
     return different.max() <= 1 and np.count_nonzero(different) <= 5

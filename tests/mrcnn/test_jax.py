@@ -1,4 +1,4 @@
-"""The same tests on JAX, where it is installed."""
+"""The tests of numbers on JAX, where it is installed."""
 
 import importlib.util
 import os

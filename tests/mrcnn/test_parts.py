@@ -1,16 +1,16 @@
-"""Parts of the network on numbers that a person can verify."""
+"""Parts of the network, with numbers that a person can verify."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from mrcnn import boxes, detection, losses, nms, roi_align, targets
-from mrcnn.resnet import FrozenBatchNormalization
+from mrcnn import boxes, heads, losses, nms, roi_align, targets
+from mrcnn.backbone import FrozenBatchNormalization
 
 
 def greedy(box, score, threshold, groups):
-    """The definition, box by box."""
+    """NMS by its definition, box by box."""
     kept, box = [], box.astype(np.float64)
     for i in np.argsort(-score, kind="stable"):
         same = [j for j in kept if groups[j] == groups[i]]
@@ -23,7 +23,7 @@ def greedy(box, score, threshold, groups):
 
 @pytest.mark.parametrize("tile", [5, 64])
 def test_nms_is_greedy(tile):
-    """Few scores, so that many are tied; boxes on a coarse grid, so that many have no area or equal another."""
+    """With few distinct scores, many tie; on a coarse grid, many boxes have no area or equal another."""
     rng = np.random.default_rng(0)
     corner = rng.integers(0, 12, (8, 60, 2))
     box = np.concatenate([corner, corner + rng.integers(0, 6, (8, 60, 2))], -1).astype(np.float32)
@@ -94,9 +94,9 @@ def test_frozen_normalisation_does_not_move():
 
 
 def one_image_targets(seed):
-    """9 RoIs on the one instance, 20 beside it;
+    """9 RoIs on the only instance and 20 beside it, for 10 places.
 
-    10 places, of which int(10 * 0.33) = 3 for positives and int(3.03 * 3) - 3 for others.
+    int(10 * 0.33) = 3 are positive, int(3 / 0.33) - 3 = 6 negative.
     """
     hit, miss = np.array([[0.1, 0.1, 0.5, 0.5]]), np.array([[0.6, 0.6, 0.9, 0.9]])
     jitter = np.arange(29)[:, None] * 1e-3
@@ -124,7 +124,7 @@ def test_targets_are_taken_at_random_by_seed():
 def test_detections_of_two_classes_do_not_suppress_each_other():
     rois = np.array([[[0.1, 0.1, 0.5, 0.5]] * 3], np.float32)
     probabilities = np.array([[[0.1, 0.9, 0], [0.2, 0.8, 0], [0.3, 0, 0.7]]], np.float32)
-    rows = detection.detect_boxes(
+    rows = heads.detect_boxes(
         ops.convert_to_tensor(rois),
         ops.convert_to_tensor(probabilities),
         ops.zeros((1, 3, 3, 4)),

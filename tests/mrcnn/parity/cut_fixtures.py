@@ -1,8 +1,8 @@
-"""Makes this folder's *_cut.npz from the full parity fixtures: `python cut_fixtures.py FOLDER_OF_FIXTURES`.
+"""Make this folder's *_cut.npz from the full parity fixtures: `python cut_fixtures.py FOLDER_OF_FIXTURES`.
 
-The fixtures hold inputs and outputs of the public TensorFlow-2 port of Matterport's Mask R-CNN; their README says how
-they came about. Names are theirs. What is left out is what other arrays imply (`molded_images` from `images_uint8`) or
-other channels and anchors of the same arrays: `X_every_N` is `X[..., ::N]`, for `rpn_bbox` `X[:, ::N]`.
+The fixtures hold inputs and outputs of the public TensorFlow 2 port of Matterport's Mask R-CNN; names are theirs. Left
+out are arrays that others imply (`molded_images` from `images_uint8`) and most channels or anchors of large ones:
+`X_every_N` is `X[..., ::N]`, and `X[:, ::N]` for `rpn_bbox`.
 """
 
 import sys

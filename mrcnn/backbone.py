@@ -1,6 +1,7 @@
-"""ResNet-50 and -101 with Matterport's layer names; stage 1 may be left out.
+"""The backbone with Matterport's layer names: image -> ResNet-50 or -101 -> C2..C5 -> feature pyramid -> P2..P6.
 
-(B, H, W, C). Every convolution has a bias. A stage's stride sits in its first 1x1 convolution and in its shortcut.
+Maps are (B, H, W, C). Every convolution has a bias. A stage's stride is in its first 1x1 convolution and its shortcut.
+Stage 1 may be left out.
 """
 
 import keras
@@ -12,10 +13,10 @@ FILTERS = (64, 128, 256, 512)
 
 @keras.saving.register_keras_serializable(package="mrcnn")
 class FrozenBatchNormalization(layers.BatchNormalization):
-    """Batch normalisation by the stored statistics, also while training; they never move. gamma and beta learn.
+    """Batch normalisation by the stored statistics, in training too; they never change, but gamma and beta are learnt.
 
-    train_bn: None gives Keras' ordinary layer, False the frozen one. (Keras' own `training=False` in a functional graph
-    is overridden when the model is called with training=True.)
+    train_bn: None gives Keras' ordinary layer, False the frozen one. (In a functional graph `training=False` would be
+    overridden when the model is called with training=True.)
     """
 
     def __init__(self, train_bn=False, **kwargs):
@@ -30,10 +31,10 @@ class FrozenBatchNormalization(layers.BatchNormalization):
 
 
 class FoldedConv2D(layers.Layer):
-    """A convolution and its frozen normalisation, computed as one convolution; both keep their weights and names.
+    """A convolution and its frozen normalisation computed as one convolution; both keep their weights and names.
 
-    The map between the two is never made, so it need not be kept for the gradient either. This pays where the maps are
-    larger than the kernel, as in the mask head.
+    The map between the two is never computed, nor kept for the gradient. This pays where the maps are larger than the
+    kernel, as in the mask head.
     """
 
     def __init__(self, conv, norm):
@@ -60,9 +61,9 @@ class FoldedConv2D(layers.Layer):
 
 
 def conv_bn(x, filters, kernel, names, *, stride=1, padding="valid", train_bn=False, relu=None, folded=False):
-    """names: (of the convolution, of the normalisation); relu: name of the activation, None for none.
+    """Convolution, normalisation and, unless relu is None, an activation of that name.
 
-    folded: as a FoldedConv2D, if the normalisation is frozen.
+    names: of the convolution and of the normalisation. folded: as a FoldedConv2D, if the normalisation is frozen.
     """
     conv = layers.Conv2D(filters, kernel, strides=stride, padding=padding, name=names[0])
     norm = FrozenBatchNormalization(train_bn, name=names[1])
@@ -71,7 +72,7 @@ def conv_bn(x, filters, kernel, names, *, stride=1, padding="valid", train_bn=Fa
 
 
 def leaf_layers(model):
-    """All layers that hold no other layers, in order."""
+    """All layers that do not contain other layers, in order."""
     for layer in model.layers:
         if isinstance(layer, keras.Model | FoldedConv2D):
             yield from leaf_layers(layer)
@@ -98,16 +99,16 @@ def _block(x, stage, letter, filters, stride, train_bn):
 
 
 def stem(x, train_bn=False):
-    """Stage 1: the image to a map of 64 channels and a quarter of its size."""
+    """Stage 1: image -> map of 64 channels, a quarter as high and wide."""
     x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
     x = conv_bn(x, 64, 7, ("conv1", "bn_conv1"), stride=2, train_bn=train_bn, relu="conv1_relu")
     return layers.MaxPooling2D(3, strides=2, padding="same", name="pool1")(x)
 
 
 def resnet(x, architecture, *, with_stem=True, train_bn=False, blocks=None, filters=FILTERS):
-    """[C2, C3, C4, C5]. Without the stem x is a map of any channels, and C2 has its height and width.
+    """[C2, C3, C4, C5]. Without the stem, x is a map of any number of channels, and C2 has its height and width.
 
-    blocks, filters: of the four stages, where they shall not be the architecture's.
+    blocks, filters: of stages 2 to 5; blocks None are the architecture's.
     """
     if architecture not in BLOCKS:
         raise ValueError(f"unknown backbone {architecture!r}; expected one of {tuple(BLOCKS)}")
@@ -119,3 +120,18 @@ def resnet(x, architecture, *, with_stem=True, train_bn=False, blocks=None, filt
             x = _block(x, stage, chr(ord("a") + i), n_filters, stride, train_bn)
         maps.append(x)
     return maps
+
+
+def fpn(c_maps, channels):
+    """Feature pyramid network: C2..C5 -> [P2, P3, P4, P5, P6], (B, H, W, channels) each, without activations.
+
+    P6, every second cell of P5, is for the RPN only.
+    """
+    top = layers.Conv2D(channels, 1, name="fpn_c5p5")(c_maps[3])
+    merged = {5: top}
+    for level in (4, 3, 2):
+        up = layers.UpSampling2D(2, name=f"fpn_p{level + 1}upsampled")(merged[level + 1])
+        lateral = layers.Conv2D(channels, 1, name=f"fpn_c{level}p{level}")(c_maps[level - 2])
+        merged[level] = layers.Add(name=f"fpn_p{level}add")([up, lateral])
+    maps = [layers.Conv2D(channels, 3, padding="same", name=f"fpn_p{level}")(merged[level]) for level in (2, 3, 4, 5)]
+    return [*maps, layers.MaxPooling2D(1, strides=2, name="fpn_p6")(maps[-1])]

@@ -1,4 +1,4 @@
-"""The numbers of every stage, by the names of the parity fixtures, so that anyone can compare them."""
+"""Outputs of every stage, for comparison with another implementation, by the names of the fixtures in tests/mrcnn."""
 
 from keras import ops
 
@@ -20,9 +20,9 @@ def _numpy(values):
 
 
 def stages(model, molded_images, image_metas, anchors=None):
-    """All of inference, masks of all rows and classes included, as NumPy arrays.
+    """All outputs of inference, including the masks of all rows and classes, as NumPy arrays.
 
-    molded_images (B, H, W, C), image_metas (B, 12 + classes), anchors (A, 4) or (B, A, 4), normalised; None takes the
+    molded_images (B, H, W, C), image_metas (B, 12 + classes), anchors (A, 4) or (B, A, 4), normalised, None for the
     model's own. -> C2..C5, P2..P6, rpn_class_logits, rpn_class, rpn_bbox, rpn_rois, mrcnn_class_logits, mrcnn_class,
     mrcnn_bbox, detections, mrcnn_mask
     """
@@ -38,11 +38,10 @@ def stages(model, molded_images, image_metas, anchors=None):
 
 
 def training_losses(model, inputs):
-    """Targets, outputs and losses of one batch, as NumPy arrays. RoIs are taken in their given order: nothing is
-    random.
+    """Targets, outputs and losses of one batch, as NumPy arrays; RoIs are taken in their given order, not at random.
 
     inputs: in_image, in_meta, in_rpn_match, in_rpn_bbox, in_gt_class_ids, in_gt_boxes, in_gt_masks; in_rois if
-    USE_RPN_ROIS is off; anchors_norm if you like. -> t_rois, t_class_ids, t_deltas, t_masks, loss_rpn_class,
+    USE_RPN_ROIS is off; optionally anchors_norm. -> t_rois, t_class_ids, t_deltas, t_masks, loss_rpn_class,
     loss_rpn_bbox, loss_mrcnn_class, loss_mrcnn_bbox, loss_mrcnn_mask, loss_reg_all (of the weights that are trained),
     loss_total, and the network's out_* (out_mrcnn_mask holds the rows that can be positive).
     """
