@@ -80,6 +80,8 @@ def test_resize_image_modes():
     part, window, scale, _, crop = molding.resize_image(image, 60, mode="crop", rng=rng)
     assert part.shape == (60, 60, 3) and window == (0, 0, 60, 60) and scale == 2
     assert crop[0] == 0 and 0 <= crop[1] <= 40 and crop[2:] == (60, 60)
+    drawn = {molding.resize_image(image, 60, mode="crop", rng=np.random.default_rng(s))[4][1] for s in range(5)}
+    assert len(drawn) > 1
     assert masks.resize_mask(np.ones((30, 50, 2), bool), scale, [(0, 0)] * 3, crop).shape == (60, 60, 2)
     floats = np.linspace(0, 1, 30 * 50, dtype=np.float32).reshape(30, 50, 1)
     assert molding.resize_image(floats, 60, 128)[0].dtype == np.float32
@@ -187,6 +189,20 @@ def test_batches_follow_from_the_seed(config):
     assert any(not np.array_equal(first[name], other[name]) for name in first)
 
 
+def test_batches_flip_some_pictures_and_choose_among_too_many_instances(config):
+    """Pictures of 6 instances, side by side from left to right, of which 4 are kept."""
+
+    class Six(Rectangles):
+        def load_mask(self, i):
+            return super().load_mask(6)
+
+    batches = [data.Batches(Six(2), config, seed=seed, shuffle=False, flip=True)[0] for seed in range(5)]
+    left = np.concatenate([batch["input_gt_boxes"][:, :, 1] for batch in batches])
+    flipped = (np.diff(left, axis=1) < 0).all(1)
+    assert 0 < flipped.sum() < 10 and (np.diff(left[~flipped], axis=1) > 0).all()
+    assert len({tuple(row) for row in left[~flipped]}) > 1
+
+
 def test_crowds_and_full_masks(config):
     config.USE_MINI_MASK = False
     batches = data.Batches(Rectangles(4), config, shuffle=False)
@@ -226,6 +242,7 @@ def test_a_detection_takes_the_ground_truth_it_overlaps_most():
     truth = np.stack([rectangle((4, 10), 0, 0, 4, 4), rectangle((4, 10), 0, 4, 4, 10)], -1)  # 0.4 and 0.6 of the whole
     arguments = masks.extract_bboxes(truth), [1, 1], truth, np.array([[0, 0, 4, 10]]), [1], [0.9], np.ones((4, 10, 1))
     assert metrics.compute_matches(*arguments, iou_threshold=0.3)[1].tolist() == [1]
+    assert metrics.compute_matches(*arguments, iou_threshold=float(np.float32(0.6)))[1].tolist() == [1]  # just reached
     assert metrics.compute_matches(*arguments, iou_threshold=0.3, score_threshold=0.7)[1].tolist() == [-1]
 
 
@@ -237,6 +254,7 @@ def test_drawing_shows_every_detection():
     )
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["disc 0.90", "square 0.80"] and len(axes.patches) == 2
+    assert len(axes.collections) == 2  # outlines
     shown = axes.images[0].get_array()
     assert np.allclose(shown[0, 0], 100 / 255) and not np.allclose(shown[10, 10], 100 / 255)
     assert not np.allclose(shown[10, 10], shown[30, 50])
