@@ -11,27 +11,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from muspipe.baselines.rotation import skewed_maps
 from muspipe.baselines.shapes import bright_shape, threshold_shape
-from muspipe.baselines.subspace import SignalSubspace
+from muspipe.baselines.subspace import SignalSubspace, skewed_maps
+from simulator.shared.settings import check, setting
 
 
 @dataclass(frozen=True)
 class SparseSettings:
     """How sparse maps are sought."""
 
-    iterations: int = 8
-    """of the reweighted least squares that find one map"""
-    negative_weight: float = 5.0
-    """Negative values cost this much more than positive ones."""
-    noise_multiple: float = 3.0
-    """Values below this many SDs of the map's noise are not pressed further towards zero."""
-    smallest_level: float = 0.03
-    """The same as a fraction of the core's level, for recordings without noise."""
-    core_level: float = 0.5
-    """A core is where a map exceeds this fraction of its peak."""
-    duplicate_correlation: float = 0.9
-    """Maps more alike than this are one."""
+    iterations: int = setting(8, "rounds of the reweighted least squares that find one map", least=1)
+    negative_weight: float = setting(5.0, "negative values cost this much more than positive ones", above=0)
+    noise_multiple: float = setting(3.0, "values below this many SDs of the map's noise are left as they are", least=0)
+    smallest_level: float = setting(0.03, "the same as a fraction of the core's level, for clean recordings", above=0)
+    core_level: float = setting(0.5, "a core is where a map exceeds this fraction of its peak", least=0, most=1)
+    duplicate_correlation: float = setting(0.9, "maps that are more alike than this are one", least=0, most=1)
+
+    def __post_init__(self):
+        check(self)
 
 
 def sparse_maps(

@@ -1,4 +1,5 @@
-"""How many signals rise above the noise, and the space they span.
+"""The space of signals above the noise: how large it is, what of it is motion of the whole muscle, and the rotation
+that makes its maps skewed.
 
 Shapes: velocity X (P, T), P pixels, T frames; bases U (P, K), columns orthonormal over pixels.
 """
@@ -12,11 +13,14 @@ from scipy.sparse.linalg import svds
 
 LARGEST_FULL_DECOMPOSITION = 1200
 """Up to this side the Gram matrix is decomposed whole; above it a truncated SVD is faster."""
+LEAST_COSINE = 0.95
+"""A smooth map counts as motion if it lies within this cosine of the signal subspace. Twenty-five territories together
+come to about 0.8 of a constant map."""
 
 
 @dataclass(frozen=True)
 class SignalSubspace:
-    """What of a sequence is signal."""
+    """The part of a sequence that is signal."""
 
     basis: np.ndarray
     """U: float32 (P, K)"""
@@ -57,6 +61,41 @@ def signal_subspace(velocity: np.ndarray, max_components: int, snr_ceiling_db: f
     return SignalSubspace(basis_of(rank), eigenvalues[:rank], noise_variance)
 
 
+def smooth_motion(subspace: SignalSubspace, image_shape) -> np.ndarray:
+    """Orthonormal maps float32 (P, m) of the motion of the whole muscle: surfaces of second order in the signal.
+
+    Such velocity varies smoothly over the image, unlike that of a territory. m = 0 where there is none. Translation,
+    rotation, stretch and shear of the cross-section are of this form.
+    """
+    y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in image_shape), indexing="ij")
+    surfaces = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+    surfaces = np.linalg.qr(surfaces)[0]
+    directions, cosines, _ = np.linalg.svd(surfaces.T @ subspace.basis)
+    return (surfaces @ directions[:, : np.count_nonzero(cosines > LEAST_COSINE)]).astype(np.float32)
+
+
+def skewed_maps(basis: np.ndarray, rng: np.random.Generator, iterations=200, tolerance=1e-4) -> np.ndarray:
+    """Maps (P, K) spanning the same space as `basis` (P, K), uncorrelated over pixels, each as skewed as can be: a
+    territory is a small bright patch on zero.
+
+    Fixed-point ICA with the third moment as its contrast and symmetric orthogonalisation. The same rotation, taken on
+    the time side, gives the maps' signals.
+    """
+    centred = basis - basis.mean(axis=0)
+    variances, axes = np.linalg.eigh((centred.T @ centred / len(centred)).astype(np.float64))
+    white = (centred @ (axes / np.sqrt(np.maximum(variances, 1e-8)))).astype(np.float32)
+    rotation = _orthogonal(rng.standard_normal((basis.shape[1], basis.shape[1])))
+    for _ in range(iterations):
+        maps = white @ rotation
+        turned = _orthogonal(white.T @ (maps * maps))
+        change = np.abs(np.abs(np.einsum("ij,ij->j", turned, rotation)) - 1).max()
+        rotation = turned
+        if change < tolerance:
+            break
+    maps = white @ rotation
+    return maps * np.where(np.einsum("ij,ij,ij->j", maps, maps, maps) < 0, np.float32(-1), np.float32(1))
+
+
 def _principal_components(velocity, max_components):
     """(eigenvalues falling, at most max_components; function rank -> basis)."""
     n_pixels, n_frames = velocity.shape
@@ -77,3 +116,9 @@ def _principal_components(velocity, max_components):
         return np.ascontiguousarray(vectors[:, :rank], np.float32)
 
     return values, basis_of
+
+
+def _orthogonal(matrix):
+    """The orthogonal matrix nearest to `matrix`, float32."""
+    left, _, right = np.linalg.svd(matrix)
+    return (left @ right).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Territories of a velocity sequence by a segmentation network."""
+"""Territories found by a segmentation network."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import numpy as np
 from muspipe.data.standardise import standardise
 from muspipe.identification import windows
 from muspipe.models.presets import detection_of
+from muspipe.recordings.recording import Recording
 
 BATCH = 8
-"""Windows a call of the network."""
+"""Windows per call of the network."""
 
 
 def find_territories(
-    model, velocity: np.ndarray, *, frame_rate_hz: float, pixel_mm: float, min_score=None, mask_level=None
+    model, recording: Recording, min_score: float | None = None, mask_level: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(territories bool (n, H, W), scores float32 (n,)) of velocity (H, W, T), best first.
+    """(territories bool (n, H, W), scores float32 (n,)) of a recording, best first.
 
-    model: a Segmentation or a CentreNetwork. A recording of other pixels, frame rate, size or length than the network's
-    is resampled and cut into windows. min_score: detections below are dropped; mask_level: where a mask of the network,
-    0..1, begins; None: as the preset says.
+    model: a Segmentation or a CentreNetwork. A recording with other pixels, frame rate, size or length than the
+    network's is resampled and cut into windows. min_score: detections below are dropped; mask_level: where a mask of
+    the network, 0..1, begins; None: as the preset says.
     """
     preset = model.preset
     own = detection_of(preset)
     min_score = own["min_score"] if min_score is None else min_score
     mask_level = own["mask_level"] if mask_level is None else mask_level
     window = tuple(preset["input_shape"][:3])
-    grid = windows.to_grid(velocity, frame_rate_hz, pixel_mm, preset["grid"])
+    grid = windows.to_grid(recording, preset["grid"])
     shape = grid.shape[:2]
     grid = windows.padded(grid, window)
     corners = windows.corners(grid.shape, window)
@@ -41,7 +42,7 @@ def find_territories(
             some = whole.any(axis=(1, 2))
             found.append((whole[some], scores[some]))
     territories, scores = windows.merge(found)
-    territories = windows.from_grid(territories, velocity.shape[:2])
+    territories = windows.from_grid(territories, recording.image_shape)
     some = territories.any(axis=(1, 2)) & (scores >= min_score)
     return territories[some], scores[some]
 

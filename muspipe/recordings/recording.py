@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import numbers
 from dataclasses import dataclass
@@ -54,6 +55,13 @@ class Recording:
         object.__setattr__(self, "velocity", velocity)
         object.__setattr__(self, "frame_rate_hz", frame_rate_hz)
         object.__setattr__(self, "pixel_mm", pixel_mm)
+
+    def with_velocity(self, velocity: np.ndarray) -> Recording:
+        """The same recording with other float32 images of the same shape. They are not checked: this is for a method
+        that cleans what has been checked."""
+        other = copy.copy(self)
+        object.__setattr__(other, "velocity", velocity)
+        return other
 
     @property
     def image_shape(self) -> tuple[int, int]:

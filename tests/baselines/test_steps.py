@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from muspipe.baselines import linking, motion, refit, rotation, shapes, sparse, subspace
+from muspipe.baselines import fitting, linking, shapes, sparse, subspace
+from muspipe.leastsquares import fit_signals
+from muspipe.territories import flat
 from simulator import SimulationConfig, simulate
 
 
@@ -60,7 +62,7 @@ def test_motion_is_told_from_units(n_units, moves, expected):
         time = np.arange(400)
         velocity = velocity + np.sin(time / 60) + np.linspace(-1, 1, 64)[:, None, None] * np.cos(time / 40)
     space = subspace.signal_subspace(velocity.reshape(-1, 400).astype(np.float32), 100, 30.0)
-    found = motion.smooth_motion(space, (64, 64))
+    found = subspace.smooth_motion(space, (64, 64))
     assert found.shape == (4096, expected)
     if moves:
         plane = np.stack([np.ones((64, 64)), np.linspace(-1, 1, 64)[:, None] * np.ones(64)]).reshape(2, -1)
@@ -71,7 +73,7 @@ def test_motion_is_told_from_units(n_units, moves, expected):
 def test_rotation_separates_disjoint_patches():
     maps = np.stack([disc(8, 8, 4), disc(22, 20, 5), disc(8, 24, 3)]).reshape(3, -1).T.astype(np.float32)
     mixed, _ = np.linalg.qr(maps @ np.random.default_rng(5).standard_normal((3, 3)))
-    got = rotation.skewed_maps(mixed.astype(np.float32), np.random.default_rng(0))
+    got = subspace.skewed_maps(mixed.astype(np.float32), np.random.default_rng(0))
     match = np.abs(np.corrcoef(got.T, maps.T)[:3, 3:])
     assert (match.max(axis=1) > 0.99).all() and set(match.argmax(axis=1)) == {0, 1, 2}
     assert ((got**3).sum(axis=0) > 0).all()
@@ -112,12 +114,6 @@ def test_solidity():
     crescent = disc(15, 15, 8) & ~disc(15, 20, 8)
     assert shapes.solidity(crescent) < 0.75
     assert shapes.solidity(np.eye(1, 5, dtype=bool)) == 1  # one pixel
-
-
-def test_overlap_is_of_the_smaller():
-    masks = np.stack([disc(10, 10, 6), disc(10, 10, 3), disc(25, 25, 3)])
-    got = shapes.overlap(masks)
-    assert got[0, 1] == got[1, 0] == 1 and got[0, 2] == 0
 
 
 def test_shifted_copies_are_alike_and_other_units_are_not():
@@ -183,8 +179,8 @@ def test_signals_of_known_maps_and_maps_of_known_signals():
     masks = np.stack([disc(15, 12, 6), disc(15, 18, 6)]).reshape(2, -1).astype(np.float32)
     signals = trains(2)
     velocity = masks.T @ signals
-    np.testing.assert_allclose(refit.fit_signals(masks, velocity), signals, atol=2e-3)
-    fitted = refit.fit_maps(signals, velocity) / np.linalg.norm(signals, axis=1, keepdims=True)
+    np.testing.assert_allclose(fit_signals(masks, velocity), signals, atol=2e-3)
+    fitted = fitting.fit_maps(signals, velocity) / np.linalg.norm(signals, axis=1, keepdims=True)
     np.testing.assert_allclose(fitted, masks, atol=5e-3)
 
 
@@ -193,8 +189,8 @@ def test_alternation_repairs_shapes_and_keeps_the_velocity_unit():
     signals = 2.5 * trains(2)
     velocity = masks.reshape(2, -1).T.astype(np.float32) @ signals + noise(1024, 400, 0.1)
     start = np.stack([disc(15, 10, 4), disc(16, 19, 6)])
-    first = refit.fit_signals(shapes.flat(start), velocity)
-    got, found = refit.alternate(velocity, first, start, np.zeros(2, bool), 0.3, 2)
+    first = fit_signals(flat(start), velocity)
+    got, found = fitting.alternate(velocity, first, start, np.zeros(2, bool), 0.3, 2)
     np.testing.assert_array_equal(found, masks)
     np.testing.assert_allclose(got, signals, atol=0.15)
 
@@ -205,7 +201,7 @@ def test_delayed_units_keep_their_whole_territory():
     sequence = simulate(config, 3)
     velocity = sequence.render(20).reshape(-1, 400)
     half = sequence.territories & (np.arange(64) < sequence.centres_mm[0, 1] / 0.625)
-    _, found = refit.alternate(velocity, sequence.twitch_trains, half, np.ones(1, bool), 0.25, 1)
+    _, found = fitting.alternate(velocity, sequence.twitch_trains, half, np.ones(1, bool), 0.25, 1)
     common = (found & sequence.territories).sum()
     assert common / (found | sequence.territories).sum() > 0.95
 
@@ -217,7 +213,7 @@ def test_imprint_of_a_nested_unit_is_taken_off():
     profile = outer * (1 - 0.5 * ((y - 0.5) ** 2 + (x - 0.5) ** 2))
     shapes_ = np.stack([outer, inner, beside])
     maps = np.stack([profile - 0.4 * inner, inner, beside]).reshape(3, -1).astype(np.float32)
-    got = refit.without_nested(maps, shapes_)
+    got = fitting.without_nested(maps, shapes_)
     np.testing.assert_allclose(got[0], profile.ravel(), atol=1e-5)
     np.testing.assert_array_equal(got[1:], maps[1:])
 
@@ -227,5 +223,5 @@ def test_nested_units_keep_their_own_signals():
     b, a = trains(2, seed=6)
     pair = np.stack([disc(15, 15, 9), disc(15, 18, 4)])
     velocity = pair.reshape(2, -1).T.astype(np.float32) @ np.stack([b, a])
-    signals, _ = refit.alternate(velocity, np.stack([b, a + 0.5 * b]), pair, np.zeros(2, bool), 0.3, 1)
+    signals, _ = fitting.alternate(velocity, np.stack([b, a + 0.5 * b]), pair, np.zeros(2, bool), 0.3, 1)
     np.testing.assert_allclose(signals, np.stack([b, a]), atol=0.02)

@@ -14,7 +14,7 @@ import pytest
 from muspipe.evaluation import run
 from muspipe.evaluation.table import markdown_table
 from muspipe.figures.metrics import PANELS, draw_metrics
-from muspipe.methods import Units
+from muspipe.recordings.units import MotorUnits
 from simulator import SimulationConfig
 from simulator.generate import generate_dataset
 
@@ -94,6 +94,8 @@ def test_another_evaluations_journal_is_refused(data, tmp_path):
     run.evaluate(data, "ica", tmp_path, snrs_db=(np.inf,), limit=1, workers=1)
     with pytest.raises(ValueError, match="unfinished evaluation with other method, settings: finish that one"):
         run.evaluate(data, "stica", tmp_path, workers=1)
+    with pytest.raises(ValueError, match="unfinished evaluation with other settings: finish that one"):
+        run.evaluate(data, "ica", tmp_path, workers=1, settings={"seed": 1})
     for damaged in (b"garbage\n", b"\xff\xfe\n", b"3\n"):
         (tmp_path / run.JOURNAL).write_bytes(damaged)
         with pytest.raises(ValueError, match="damaged"):
@@ -104,12 +106,17 @@ def test_noise_level_reaches_the_method_and_counts_once(data, tmp_path, monkeypa
     levels = []
     monkeypatch.setattr(
         "muspipe.baselines.ica.TunedICA.find",
-        lambda self, velocity, **kw: (levels.append(float(np.std(velocity))), Units.none(velocity))[1],
+        lambda self, recording: (levels.append(float(np.std(recording.velocity))), MotorUnits.none(recording))[1],
     )
     rows = run._rows(str(data), "test", "ica", {}, [(0, np.inf), (0, 20.0), (0, 0.0)])
     assert levels[1] == pytest.approx(levels[0] * 1.01**0.5, rel=1e-3)
     assert levels[2] == pytest.approx(levels[0] * 2**0.5, rel=1e-2)
     assert [row["snr_db"] for row in rows] == ["inf", 20.0, 0.0] and rows[0]["roa"] is None
+
+
+def test_the_oracle_is_told_the_truth(data):
+    (row,) = run._rows(str(data), "test", "twitch-true", {"signals": "least-squares"}, [(5, np.inf)])
+    assert row["recall"] == row["precision"] == row["dice"] == row["roa"] == 1 and row["n_found"] == row["n_true"] == 25
 
 
 def test_a_noise_level_named_twice_counts_once(data, tmp_path):

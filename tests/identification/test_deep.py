@@ -14,11 +14,9 @@ from muspipe.data.sources import OnlineSource
 from muspipe.errors import InputError
 from muspipe.identification import signals
 from muspipe.identification.segment import find_territories
-from muspipe.methods import get_method, settings_of
 from muspipe.models import build, get_preset, pretrained, weights
+from muspipe.recordings.simulated import recording_of
 from simulator import SimulationConfig, simulate
-
-GRID = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +52,9 @@ def test_signals_of_true_territories(sequence):
 
 
 def test_a_network_that_corrects_begins_at_least_squares(sequence, files):
-    velocity = sequence.render(snr_db=20.0)
-    trains = signals.network_signals(pretrained.load(files["twitch"]), velocity, sequence.territories, **GRID)
-    expected = signals.least_squares(velocity - velocity.mean(), sequence.territories)
+    recording = recording_of(sequence, 20.0)
+    trains = signals.network_signals(pretrained.load(files["twitch"]), recording, sequence.territories)
+    expected = signals.least_squares(recording.velocity - recording.velocity.mean(), sequence.territories)
     np.testing.assert_allclose(trains, expected, atol=1e-4 * np.abs(expected).max())
 
 
@@ -64,9 +62,9 @@ def test_trains_of_longer_faster_and_finer_recordings(files):
     """The untrained network gives back least squares, also where it works on windows of a resampled recording."""
     model = pretrained.load(files["twitch"])
     longer = simulate(SimulationConfig.scenario("paper", n_units=3, n_frames=930), 5)
-    velocity = longer.render()
-    kept = velocity.copy()
-    trains = signals.network_signals(model, velocity, longer.territories, **GRID)
+    recording = recording_of(longer)
+    velocity, kept = recording.velocity, recording.velocity.copy()
+    trains = signals.network_signals(model, recording, longer.territories)
     expected = signals.least_squares(velocity - velocity.mean(), longer.territories)
     np.testing.assert_allclose(trains, expected, atol=1e-4 * np.abs(expected).max())
     np.testing.assert_array_equal(velocity, kept)
@@ -74,18 +72,20 @@ def test_trains_of_longer_faster_and_finer_recordings(files):
         "paper", n_units=3, frame_rate_hz=1000.0, n_frames=700, pixel_mm=0.3125, height_px=96, width_px=128
     )
     faster = simulate(faster, 6)
-    grid = {"frame_rate_hz": 1000.0, "pixel_mm": 0.3125}
-    trains = signals.network_signals(model, faster.render(), faster.territories, **grid)
+    trains = signals.network_signals(model, recording_of(faster), faster.territories)
     assert trains.shape == (3, 700)
     for mine, true in zip(trains, faster.twitch_trains, strict=True):
         assert np.corrcoef(mine, true)[0, 1] > 0.99
 
 
-def test_nothing_to_find(files):
+def test_nothing_to_find(files, sequence):
     model = pretrained.load(files["twitch"])
-    still = np.zeros((64, 64, 400), np.float32)
-    assert not signals.network_signals(model, still, np.ones((2, 64, 64), bool), **GRID).any()
-    assert signals.network_signals(model, still, np.zeros((0, 64, 64), bool), **GRID).shape == (0, 400)
+    still = recording_of(sequence).with_velocity(np.zeros((64, 64, 400), np.float32))
+    trains = signals.network_signals(model, still, np.ones((2, 64, 64), bool))
+    assert trains.shape == (2, 400) and not trains.any()
+    none = np.zeros((0, 64, 64), bool)
+    for kind in signals.SIGNALS:
+        assert signals.trains_of(kind, still, none, files["twitch"]).shape == (0, 400)
 
 
 def test_crops_are_those_of_the_training(files):
@@ -102,7 +102,7 @@ def test_crops_are_those_of_the_training(files):
 
 def test_territories_of_an_untrained_network(sequence, files):
     model = pretrained.load(files["segmentation"])
-    territories, scores = find_territories(model, sequence.render(), frame_rate_hz=400.0, pixel_mm=0.625)
+    territories, scores = find_territories(model, recording_of(sequence))
     assert territories.shape[1:] == (64, 64) and territories.dtype == bool and len(scores) == len(territories)
     assert (np.diff(scores) <= 0).all() and territories.any(axis=(1, 2)).all()
 
@@ -117,7 +117,7 @@ def test_recordings_of_any_size(files, shape, rate, pixel):
 
 @pytest.mark.parametrize("kind", ["mean", "least-squares", "network"])
 def test_identify_by_networks(sequence, files, kind, tmp_path):
-    recording = Recording(sequence.render(20.0), frame_rate_hz=400.0, pixel_mm=0.625)
+    recording = recording_of(sequence, 20.0)
     result = identify(recording, method="deep", signals=kind, min_score=0.0, **files)
     assert result.twitch_trains.shape == (len(result.territories), 400)
     assert result.settings["segmentation_sha256"] == weights.checksum_of(files["segmentation"])
@@ -126,31 +126,6 @@ def test_identify_by_networks(sequence, files, kind, tmp_path):
     assert len(none.territories) == 0
 
 
-def test_methods_that_need_the_truth_are_not_for_recordings(sequence, files):
-    recording = Recording(sequence.render(), frame_rate_hz=400.0, pixel_mm=0.625)
-    with pytest.raises(InputError, match="for `muspipe evaluate` only"):
-        identify(recording, method="twitch-true")
-    finder = get_method("twitch-true", twitch=files["twitch"])
-    assert set(settings_of(finder)) == {"signals", "twitch", "territory_error", "twitch_sha256"}
-    units = finder.find(sequence.render(), frame_rate_hz=400.0, pixel_mm=0.625, territories=sequence.territories)
-    np.testing.assert_array_equal(units.territories, sequence.territories)
-
-
-def test_wrong_territories_make_other_trains(sequence):
-    velocity, truth = sequence.render(20.0), {"territories": sequence.territories}
-    grid = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
-    right = get_method("twitch-true", signals="least-squares").find(velocity, **grid, **truth)
-    wrong = get_method("twitch-true", signals="least-squares", territory_error=1.0)
-    one, other = wrong.find(velocity, **grid, **truth), wrong.find(velocity, **grid, **truth)
-    np.testing.assert_array_equal(one.twitch_trains, other.twitch_trains)
-    np.testing.assert_array_equal(one.territories, right.territories)
-    assert not np.allclose(one.twitch_trains, right.twitch_trains, rtol=0.1)
-    with pytest.raises(InputError, match="territory_error: expected a number from 0, got -1"):
-        get_method("twitch-true", territory_error=-1)
-
-
-def test_wrong_settings(files):
-    with pytest.raises(InputError, match="signals: expected one of mean, least-squares, network, got 'ica'"):
-        get_method("deep", signals="ica")
+def test_a_missing_network_is_noticed_before_the_work(sequence):
     with pytest.raises(InputError, match="expected a file, a run folder or one of the package's networks"):
-        pretrained.load("no-such-network")
+        identify(recording_of(sequence), method="deep", segmentation="no-such-network")
