@@ -1,8 +1,8 @@
 """Tuned blind source separation: finds the motor units of a sequence without being told their number.
 
-1. Principal components above the noise edge, freed from motion of the whole muscle (subspace).
-2. One rotation, for maps and signals alike, that makes the maps skewed: bright patches (subspace).
-3. From each patch the sparsest non-negative map, which undoes the mixing of overlapping units (sparse).
+1. Principal components above the noise edge, freed from motion of the whole muscle (maps).
+2. One rotation, for maps and signals alike, that makes the maps skewed: bright patches (maps).
+3. From each patch the sparsest non-negative map, which undoes the mixing of overlapping units (maps).
 4. Patches of one unit, split by its onset delays, are linked by their signals; nested units are told apart (linking).
 5. Territories and twitch trains are fitted to the data in turn, by least squares (fitting).
 
@@ -18,9 +18,8 @@ import numpy as np
 
 from muspipe.baselines.fitting import alternate
 from muspipe.baselines.linking import lagged_similarity, link_patches, main_source, mend_nested, merge_copies
+from muspipe.baselines.maps import SignalSubspace, SparseSettings, signal_subspace, smooth_motion, sparse_maps
 from muspipe.baselines.shapes import solidity, threshold_shape
-from muspipe.baselines.sparse import SparseSettings, sparse_maps
-from muspipe.baselines.subspace import signal_subspace, smooth_motion
 from muspipe.firings import find_firings
 from muspipe.leastsquares import fit_signals
 from muspipe.recordings.recording import Recording
@@ -36,7 +35,7 @@ class Separation:
 
     still: Recording
     """The recording without the motion of the whole muscle."""
-    subspace: object
+    subspace: SignalSubspace
     signals: np.ndarray
     """float32 (n, T)"""
     shapes: np.ndarray
@@ -61,7 +60,7 @@ class TunedICA:
 
     max_components: int = setting(120, "at most this many principal components, however little noise there is", least=1)
     snr_ceiling_db: float = setting(30.0, "noise is taken to be at least this far below the signal", unit="dB")
-    """See `subspace.signal_subspace`."""
+    """See `maps.signal_subspace`."""
     diameter_mm: tuple[float, float] = setting(
         (2.0, 12.0),
         "diameters of discs as large as the smallest and largest territory",

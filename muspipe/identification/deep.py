@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from muspipe.identification.segment import find_territories
 from muspipe.identification.signals import SIGNALS, trains_of, twitch_networks
+from muspipe.identification.windows import find_territories
 from muspipe.models import pretrained
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.units import MotorUnits

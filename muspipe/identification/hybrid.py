@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from muspipe.baselines.ica import TunedICA
-from muspipe.identification.segment import find_territories
 from muspipe.identification.signals import SIGNALS, trains_of, twitch_networks
+from muspipe.identification.windows import find_territories
 from muspipe.models import pretrained
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.units import MotorUnits

@@ -1,4 +1,5 @@
-"""From a recording of any size, pixel and frame rate to the windows that a network takes, and back.
+"""Networks on recordings of any size, pixel and frame rate: the territories that a segmentation network finds, and the
+way from a recording to the windows that a network takes, and back.
 
 A recording has velocity (H, W, T), on the network's grid (H', W', T'); a window is (h, w, t) of that.
 """
@@ -13,15 +14,58 @@ from scipy.interpolate import CubicSpline
 from scipy.signal import resample_poly
 from skimage.transform import resize
 
+from muspipe.data.standardise import standardise
+from muspipe.models.presets import detection_of
 from muspipe.recordings.recording import Recording
 from muspipe.territories import centroid, flat, iou, overlap
 
+BATCH = 8
+"""Windows per call of the segmentation network."""
 SAME = 0.02
 """Pixels and frame rates closer than this, relatively, are not resampled."""
 OVERLAP_PX = 16
 """Windows overlap by the largest territory (10 mm), so that each is whole in one of them."""
 OVERLAP_FRAMES = 80
 """Windows of twitch trains overlap by at least 0.2 s, more than a twitch."""
+
+
+def find_territories(
+    model, recording: Recording, min_score: float | None = None, mask_level: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(territories bool (n, H, W), scores float32 (n,)) of a recording, best first.
+
+    model: a Segmentation or a CentreNetwork. A recording with other pixels, frame rate, size or length than the
+    network's is resampled and cut into windows. min_score: detections below are dropped; mask_level: where a mask of
+    the network, 0..1, begins; None: as the preset says.
+    """
+    preset = model.preset
+    own = detection_of(preset)
+    min_score = own["min_score"] if min_score is None else min_score
+    mask_level = own["mask_level"] if mask_level is None else mask_level
+    window = tuple(preset["input_shape"][:3])
+    grid = to_grid(recording, preset["grid"])
+    height, width = grid.shape[:2]
+    grid = padded(grid, window)
+    places = corners(grid.shape, window)
+    found = []
+    for start in range(0, len(places), BATCH):
+        part = places[start : start + BATCH]
+        images = np.stack([_window(grid, place, window) for place in part])
+        for (y, x, _), (territories, scores) in zip(part, model.territories(images, mask_level), strict=True):
+            whole = np.zeros((len(territories), *grid.shape[:2]), bool)
+            whole[:, y : y + window[0], x : x + window[1]] = territories
+            whole = whole[:, :height, :width]
+            some = whole.any(axis=(1, 2))
+            found.append((whole[some], scores[some]))
+    territories, scores = merge(found)
+    territories = from_grid(territories, recording.image_shape)
+    some = territories.any(axis=(1, 2)) & (scores >= min_score)
+    return territories[some], scores[some]
+
+
+def _window(grid, corner, window):
+    y, x, t = corner
+    return standardise(np.array(grid[y : y + window[0], x : x + window[1], t : t + window[2]], order="C"))
 
 
 def to_grid(recording: Recording, grid: dict) -> np.ndarray:

@@ -13,7 +13,7 @@ from muspipe.data.loader import twitch_batches
 from muspipe.data.sources import OnlineSource
 from muspipe.errors import InputError
 from muspipe.identification import signals
-from muspipe.identification.segment import find_territories
+from muspipe.identification.windows import find_territories
 from muspipe.models import build, get_preset, pretrained, weights
 from muspipe.recordings.simulated import recording_of
 from simulator import SimulationConfig, simulate
@@ -102,9 +102,12 @@ def test_crops_are_those_of_the_training(files):
 
 def test_territories_of_an_untrained_network(sequence, files):
     model = pretrained.load(files["segmentation"])
-    territories, scores = find_territories(model, recording_of(sequence))
+    territories, scores = find_territories(model, recording_of(sequence), min_score=0.0)
     assert territories.shape[1:] == (64, 64) and territories.dtype == bool and len(scores) == len(territories)
-    assert (np.diff(scores) <= 0).all() and territories.any(axis=(1, 2)).all()
+    middle = float(scores[len(scores) // 2])
+    fewer, _ = find_territories(model, recording_of(sequence), min_score=middle)
+    assert len(fewer) == np.count_nonzero(scores >= middle)
+    assert len(scores) > 1 and (np.diff(scores) <= 0).all() and territories.any(axis=(1, 2)).all()
 
 
 @pytest.mark.parametrize("shape, rate, pixel", [((50, 90, 650), 400.0, 0.625), ((40, 40, 900), 1000.0, 1.25)])
@@ -112,6 +115,7 @@ def test_recordings_of_any_size(files, shape, rate, pixel):
     velocity = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     recording = Recording(velocity, frame_rate_hz=rate, pixel_mm=pixel)
     result = identify(recording, method="deep", min_score=0.0, **files)
+    assert result.n_units > 0
     assert result.territories.shape[1:] == shape[:2] and result.twitch_trains.shape[1] == shape[2]
 
 
@@ -119,7 +123,7 @@ def test_recordings_of_any_size(files, shape, rate, pixel):
 def test_identify_by_networks(sequence, files, kind, tmp_path):
     recording = recording_of(sequence, 20.0)
     result = identify(recording, method="deep", signals=kind, min_score=0.0, **files)
-    assert result.twitch_trains.shape == (len(result.territories), 400)
+    assert result.n_units > 0 and result.twitch_trains.shape == (result.n_units, 400)
     assert result.settings["segmentation_sha256"] == weights.checksum_of(files["segmentation"])
     assert ("twitch_sha256" in result.settings) == (kind == "network")
     none = identify(recording, method="deep", min_score=1.0, **files)

@@ -9,7 +9,7 @@ from muspipe.data.loader import detection_batches
 from muspipe.data.sources import OnlineSource
 from muspipe.errors import InputError
 from muspipe.evaluation.metrics import match_territories
-from muspipe.identification.segment import find_territories
+from muspipe.identification.windows import find_territories
 from muspipe.models import build, get_preset, weights
 from muspipe.models.centre import discs_of, focal_loss
 from muspipe.recordings.recording import Recording
