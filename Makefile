@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 
 demo: $(INSTALLED)
 	@mkdir -p demo
-	$(BIN)/muspipe simulate --recording demo/recording.h5 --truth demo/truth.h5 --units 15 --snr 20 --seed 2020 --overwrite
+	$(BIN)/muspipe simulate --recording demo/recording.h5 --truth demo/truth.h5 --units 15 --snr-db 20 --seed 2020 --overwrite
 	$(BIN)/muspipe identify demo/recording.h5 --out demo/result --truth demo/truth.h5 --overwrite
 	@echo
 	@echo "Look at demo/result/figure.png: territories and twitch trains found, the truth dashed."

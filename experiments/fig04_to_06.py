@@ -63,14 +63,14 @@ def read_metrics(folders):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", metavar="[LABEL=]FOLDER", help="folders written by muspipe evaluate")
-    parser.add_argument("--snr", type=float, metavar="DB", help="only this noise level, each method in a colour")
+    parser.add_argument("--snr-db", type=float, metavar="DB", help="only this noise level, each method in a colour")
     parser.add_argument("--out", default="fig04_to_06.png")
     args = parser.parse_args()
     try:
         metrics = read_metrics(args.folders)
     except InputError as error:
         parser.error(str(error))
-    figure = draw_metrics(metrics, args.snr)
+    figure = draw_metrics(metrics, args.snr_db)
     if all(m["data"]["scenario"] == "paper" for m in metrics.values()):  # the published numbers are of that scenario
         add_published(figure)
     with atomic_path(args.out) as temporary:

@@ -9,19 +9,17 @@ import importlib
 
 __version__ = "0.1.0"
 
-DEFAULT_METHOD = "hybrid"
-"""Of identification: what measured best over both scenarios (experiments/README.md)."""
-
 # Loaded when first asked for (PEP 562), so that `import muspipe` and `muspipe --help` stay quick.
 _EXPORTS = {
+    "DEFAULT_METHOD": "muspipe.identification.method",
     "InputError": "muspipe.errors",
     "Recording": "muspipe.recordings.recording",
     "Result": "muspipe.recordings.result",
-    "identify": "muspipe.recordings.identify",
+    "identify": "muspipe.identification.identify",
     "load_recording": "muspipe.recordings.readers",
 }
 
-__all__ = [*_EXPORTS, "DEFAULT_METHOD", "__version__"]  # noqa: F822  (the names exist through __getattr__)
+__all__ = [*_EXPORTS, "__version__"]  # noqa: F822  (the names exist through __getattr__)
 
 
 def __getattr__(name):

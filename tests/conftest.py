@@ -1,36 +1,36 @@
 """Fixtures for all tests."""
 
 import dataclasses
-import sys
-import types
 
 import numpy as np
 import pytest
 
-from muspipe.methods import METHODS, Units
+from muspipe.identification.method import METHODS, Entry
+from muspipe.recordings.units import MotorUnits
+from simulator.shared.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
 class FakeMethod:
     """Says that the left half of the image is one motor unit that moves as the mean there. n_units copies of it."""
 
-    n_units: int = 1
+    n_units: int = setting(1, "copies", least=0)
 
-    def find(self, velocity, *, frame_rate_hz, pixel_mm):
-        mask = np.zeros(velocity.shape[:2], bool)
+    def networks(self):
+        return {}
+
+    def find(self, recording):
+        mask = np.zeros(recording.image_shape, bool)
         mask[:, : mask.shape[1] // 2] = True
-        train = velocity[mask].mean(axis=0)
+        train = recording.velocity[mask].mean(axis=0)
         n = self.n_units
-        return Units(np.repeat(mask[None], n, 0), np.repeat(train[None], n, 0), np.full(n, 0.5, np.float32))
+        return MotorUnits.of(recording, np.repeat(mask[None], n, 0), np.repeat(train[None], n, 0), np.full(n, 0.5))
 
 
 @pytest.fixture
 def fake_method(monkeypatch):
-    """A method of identification called `fake`; see FakeMethod."""
-    module = types.ModuleType("fake_method")
-    module.FakeMethod = FakeMethod
-    monkeypatch.setitem(sys.modules, "fake_method", module)
-    monkeypatch.setitem(METHODS, "fake", "fake_method:FakeMethod")
+    """A method in the table called `fake`; see FakeMethod."""
+    monkeypatch.setitem(METHODS, "fake", Entry("for tests", lambda: FakeMethod))
     return FakeMethod
 
 

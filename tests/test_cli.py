@@ -9,6 +9,8 @@ import pytest
 
 import muspipe
 from muspipe import InputError, cli
+from muspipe.evaluation import EVALUATED
+from muspipe.identification.method import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -94,6 +96,16 @@ def test_every_command_has_its_module_and_helps(program, capsys):
             cli._main(program, [name, "--help"])
         assert caught.value.code == 0
         assert f"usage: {program} {name}" in capsys.readouterr().out
+
+
+def test_help_lists_the_methods_of_the_table(capsys):
+    for name, table in (("identify", METHODS), ("evaluate", EVALUATED)):
+        with pytest.raises(SystemExit):
+            cli.main([name, "--help"])
+        text = " ".join(capsys.readouterr().out.split())
+        for method, entry in table.items():
+            assert f"{method}{' (default)' if method == 'hybrid' else ''}: {entry.help}" in text
+        assert ("twitch-true" in text) == (name == "evaluate")
 
 
 HELP = [["--help"], *([name, "--help"] for name in cli.COMMANDS["muspipe"])]

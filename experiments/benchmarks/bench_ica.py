@@ -12,20 +12,21 @@ import resource
 import statistics
 import time
 
-from muspipe.methods import get_method
+from muspipe.identification.method import get_method
+from muspipe.recordings.simulated import recording_of
 from simulator import SCENARIOS, SimulationConfig, simulate
 from simulator.shared.threads import one_blas_thread
 
 N_SEQUENCES, N_UNITS, SNR_DB = 10, 25, 20
-STEPS = ("signal_subspace", "skewed_maps", "_sparsest", "mend_nested", "lagged_similarity", "alternate", "_result")
+STEPS = ("signal_subspace", "skewed_maps", "_sparsest", "mend_nested", "lagged_similarity", "alternate", "units")
 
 
 def seconds(method, recordings):
     """Seconds for each recording but the first, which warms up."""
     times = []
-    for velocity in recordings:
+    for recording in recordings:
         start = time.perf_counter()
-        method.find(velocity, frame_rate_hz=400.0, pixel_mm=0.625)
+        method.find(recording)
         times.append(time.perf_counter() - start)
     return times[1:]
 
@@ -33,7 +34,7 @@ def seconds(method, recordings):
 def main():
     for scenario in SCENARIOS:
         config = SimulationConfig.scenario(scenario, n_units=N_UNITS)
-        recordings = [simulate(config, seed).render(SNR_DB) for seed in range(N_SEQUENCES + 1)]
+        recordings = [recording_of(simulate(config, seed), SNR_DB) for seed in range(N_SEQUENCES + 1)]
         tuned, published = (seconds(get_method(name), recordings) for name in ("ica", "stica"))
         print(
             f"{scenario}: tuned {statistics.median(tuned):.3f} s (slowest {max(tuned):.3f}), published "

@@ -13,7 +13,6 @@ import statistics
 import time
 
 N_SEQUENCES, N_UNITS, SNR_DB = 8, 25, 10.0
-GEOMETRY = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
 METHODS = {
     "ica": ("ica", {}),
     "deep": ("deep", {}),
@@ -36,9 +35,10 @@ def main():
 
     _, import_s = timed(load_keras)
     print(f"{'TensorFlow and Keras':24}{import_s:8.2f} s to import")
+    from muspipe.identification.method import get_method
     from muspipe.identification.signals import network_signals
-    from muspipe.methods import get_method
     from muspipe.models import pretrained
+    from muspipe.recordings.simulated import recording_of
     from simulator import SimulationConfig, simulate
 
     for name in pretrained.names():
@@ -46,21 +46,21 @@ def main():
         print(f"{name:24}{load_s:8.2f} s to load")
     config = SimulationConfig.scenario("physiological", n_units=N_UNITS)
     sequences = [simulate(config, 3_000_000 + k) for k in range(N_SEQUENCES)]
-    recordings = [sequence.render(SNR_DB) for sequence in sequences]
+    recordings = [recording_of(sequence, SNR_DB) for sequence in sequences]
     print(f"\n{'method':24}{'first [s]':>12}{'later [s]':>12}{'to ica':>10}")
     ica_s = None
     for label, (name, settings) in METHODS.items():
-        method = get_method(name, **settings)
-        times_s = [timed(lambda m=method, v=velocity: m.find(v, **GEOMETRY))[1] for velocity in recordings]
+        method = get_method(name, settings)
+        times_s = [timed(lambda m=method, r=recording: m.find(r))[1] for recording in recordings]
         later_s = statistics.median(times_s[1:])
         ica_s = ica_s or later_s
         print(f"{label:24}{times_s[0]:12.2f}{later_s:12.2f}{later_s / ica_s:10.2f}")
     print(f"\n{'twitch trains of':24}{'later [s]':>12}{'ms a unit':>12}")
-    network, velocity = pretrained.load("twitch-refit"), recordings[0]
+    network, recording = pretrained.load("twitch-refit"), recordings[0]
     for n in (1, 8, 25, 64, 128):
         territories = sequences[0].territories[[i % N_UNITS for i in range(n)]]
-        network_signals(network, velocity, territories, **GEOMETRY)  # a new batch size is compiled
-        times_s = [timed(lambda t=territories: network_signals(network, velocity, t, **GEOMETRY))[1] for _ in range(3)]
+        network_signals(network, recording, territories)  # a new batch size is compiled
+        times_s = [timed(lambda t=territories: network_signals(network, recording, t))[1] for _ in range(3)]
         print(f"{n:>4} units{'':14}{min(times_s):12.3f}{1000 * min(times_s) / n:12.1f}")
     print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9:.2f} GB")
 

@@ -12,8 +12,9 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
-from muspipe.baselines.refit import fit_signals
-from muspipe.baselines.shapes import dilate, flat, overlap, solidity
+from muspipe.baselines.shapes import dilate, solidity
+from muspipe.leastsquares import fit_signals
+from muspipe.territories import flat, overlap
 
 
 def lagged_similarity(signals: np.ndarray, max_lag: int, step: int = 1, ridge: float = 1e-3) -> np.ndarray:
@@ -60,8 +61,9 @@ def mend_nested(velocity, maps, shapes, max_area_px, min_correlation, min_gain, 
     """Give back to a territory the part that another unit inside it took.
 
     Where unit A lies within B, A and "B without A" explain the data as well as A and B do, but A then carries the sum
-    of both signals. Such a pair shows: adding A's shape makes B more convex (solidity rises by min_gain), their signals
-    correlate (above min_correlation), and less so once B's signal is taken from A's. Returns (maps, shapes, signals).
+    of both signals. Such a pair gives itself away: adding A's shape makes B more convex (solidity rises by min_gain),
+    their signals correlate (above min_correlation), and less so once B's signal is taken from A's.
+    Returns (maps, shapes, signals).
     """
     maps, shapes = maps.copy(), shapes.copy()
     for _ in range(rounds):
@@ -106,7 +108,7 @@ def merge_copies(signals, shapes, similarity, threshold: float, min_overlap: flo
     Returns (kept (m,), shapes (m, H, W)): of each group the unit with most energy is kept, with the union of the
     shapes.
     """
-    alike = (similarity > threshold) & (overlap(shapes) > min_overlap)
+    alike = (similarity > threshold) & (overlap(shapes, shapes) > min_overlap)
     n_groups, group = connected_components(alike)
     energy = np.einsum("ij,ij->i", signals, signals) * shapes.sum(axis=(1, 2))
     members = [np.flatnonzero(group == g) for g in range(n_groups)]

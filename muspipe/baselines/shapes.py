@@ -49,18 +49,6 @@ def solidity(shape: np.ndarray) -> float:
 
 
 def dilate(shapes: np.ndarray) -> np.ndarray:
-    """Each of the shapes (n, H, W) grown by one pixel to the four sides."""
+    """Each of the shapes (n, H, W) grown by one pixel on all four sides."""
     cross = ndimage.generate_binary_structure(2, 1)[None]
     return ndimage.binary_dilation(shapes, cross)
-
-
-def flat(shapes: np.ndarray) -> np.ndarray:
-    """(n, H, W) -> float32 (n, P)."""
-    return shapes.reshape(len(shapes), np.prod(shapes.shape[1:], dtype=int)).astype(np.float32)
-
-
-def overlap(shapes: np.ndarray) -> np.ndarray:
-    """Shared pixels over the smaller shape's pixels, for every pair: (n, n)."""
-    masks = flat(shapes)
-    areas = masks.sum(axis=1)
-    return masks @ masks.T / np.maximum(np.minimum(areas[:, None], areas[None, :]), 1)

@@ -1,8 +1,8 @@
 """Spatio-temporal ICA as published for motor units in ultrafast ultrasound.
 
 The algorithm is Stone, Porrill, Porter & Wilkinson 2002 (NeuroImage 15:407); Rohlén et al. 2020 and 2022 (BMC Research
-Notes 15:207) apply it with 25 components and threshold the maps. It is here to be compared with: it does not estimate
-how many units there are.
+Notes 15:207) apply it with 25 components and threshold the maps. It is here for comparison: it does not
+estimate how many units there are.
 """
 
 from __future__ import annotations
@@ -13,34 +13,43 @@ import numpy as np
 from scipy.optimize import minimize
 
 from muspipe.baselines.shapes import connected_shape
-from muspipe.methods import Units
+from muspipe.recordings.recording import Recording
+from muspipe.recordings.units import MotorUnits
+from simulator.shared.settings import check, setting
+from simulator.shared.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
 class SpatioTemporalICA:
     """Settings of method `stica`."""
 
-    n_components: int = 25
-    """Singular vectors kept, and components sought (Rohlén et al. 2022: 25)."""
-    alpha: float = 0.8
-    """Weight of independence over space; 1 - alpha is that over time. Of 0.2, 0.5, 0.8 and 1.0 the one that found most
-    units in simulated sequences; Rohlén et al. 2022 too find spatial independence the more useful."""
-    threshold_z: float = 3.0
-    """A territory is where a map exceeds this many of its SDs."""
-    smallest_area_px: int = 8
-    """Smaller territories are dropped; a disc of 2 mm has 8 pixels at 0.625 mm/px."""
-    skew: float = 3.0
-    """The assumed density falls this much faster below its mode than above it; maps of territories are skewed."""
-    iterations: int = 200
+    n_components: int = setting(25, "singular vectors kept, and components sought (Rohlén et al. 2022: 25)", least=1)
+    alpha: float = setting(0.8, "weight of independence over space; the rest is that over time", least=0, most=1)
+    """Of 0.2, 0.5, 0.8 and 1.0 the one that found most units in simulated sequences; Rohlén et al. 2022 too find
+    spatial independence the more useful."""
+    threshold_z: float = setting(3.0, "a territory is where a map exceeds this many of its SDs", above=0)
+    smallest_area_px: int = setting(8, "smaller territories are dropped", unit="px", least=1)
+    """A disc of 2 mm has 8 pixels at 0.625 mm/px."""
+    skew: float = setting(3.0, "the assumed density falls this much faster below its mode than above it", above=0)
+    """Maps of territories are skewed."""
+    iterations: int = setting(200, "rounds of the optimisation at most", least=1)
 
-    def find(self, velocity: np.ndarray, *, frame_rate_hz: float, pixel_mm: float) -> Units:
-        """Motor units in velocity (H, W, T) float32; at most n_components."""
+    def __post_init__(self):
+        check(self)
+
+    def networks(self) -> dict[str, str]:
+        return {}
+
+    @one_blas_thread()
+    def find(self, recording: Recording) -> MotorUnits:
+        """At most n_components motor units of a recording."""
+        velocity = recording.velocity
         image_shape = velocity.shape[:2]
         x = velocity.reshape(-1, velocity.shape[2]).astype(np.float64)
         left, values, right = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
         k = min(self.n_components, int(np.count_nonzero(values > 1e-6 * values[0])))
         if k == 0:  # every frame is one value all over
-            return Units.none(velocity)
+            return MotorUnits.none(recording)
         scale = np.sqrt(values[:k])
         maps, trains = self._separate(left[:, :k] * scale, right[:k].T * scale)
         z = (maps - maps.mean(axis=0)) / (maps.std(axis=0) + 1e-12)
@@ -52,7 +61,8 @@ class SpatioTemporalICA:
         order = np.argsort(-scores, kind="stable")
         order = order[shapes[order].sum(axis=(1, 2)) >= self.smallest_area_px]
         amplitude = np.array([(maps[:, i] * sign[i])[shapes[i].ravel()].mean() for i in order])
-        return Units(shapes[order], ((trains * sign).T[order] * amplitude[:, None]).astype(np.float32), scores[order])
+        trains = ((trains * sign).T[order] * amplitude[:, None]).astype(np.float32)
+        return MotorUnits.of(recording, shapes[order], trains, scores[order])
 
     def _separate(self, space: np.ndarray, time: np.ndarray):
         """Maps (P, k) and trains (T, k), maps @ trains.T = space @ time.T, as independent as alpha weighs them."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from muspipe import DEFAULT_METHOD
-from muspipe.commands.settings import add_settings, given_settings
+from muspipe.commands.methods import add_method, given_settings
+from muspipe.evaluation import EVALUATED
 
 OUTPUTS = ("metrics.json", "table.md", "metrics.png")
 
@@ -13,12 +13,11 @@ OUTPUTS = ("metrics.json", "table.md", "metrics.png")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("data", metavar="DATA", help="folder made by `muspipe simulate`")
-    parser.add_argument("--method", default=DEFAULT_METHOD, help="hybrid (default), deep, ica, stica or twitch-true")
-    add_settings(parser)
+    add_method(parser, EVALUATED)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for metrics.json, table.md, metrics.png")
     parser.add_argument("--split", default="test", help="train, val or test (default)")
     parser.add_argument(
-        "--snr",
+        "--snr-db",
         type=float,
         nargs="+",
         default=[float("inf"), 20.0, 10.0],
@@ -31,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code 0. A run that was killed goes on when it is started again."""
+    """Exit code 0. A run that was killed continues when it is started again."""
     import json
     from pathlib import Path
 
@@ -47,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise InputError(f"--{name}: expected a number from 1, got {value}")
-    if any(snr != snr or snr == float("-inf") for snr in args.snr):
-        raise InputError("--snr: expected decibels or inf, got nan or -inf")
+    if any(snr != snr or snr == float("-inf") for snr in args.snr_db):
+        raise InputError("--snr-db: expected decibels or inf, got nan or -inf")
     out = Path(args.out)
     with tqdm(unit="sequence", disable=None) as bar:
 
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
                 args.method,
                 out,
                 split=args.split,
-                snrs_db=args.snr,
+                snrs_db=args.snr_db,
                 limit=args.limit,
                 workers=args.workers,
                 settings=given_settings(args),

@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from muspipe import DEFAULT_METHOD
-from muspipe.commands.settings import add_settings, given_settings
+from muspipe.commands.methods import add_method, given_settings
+from muspipe.identification.method import METHODS
 
 OUTPUTS = {
     "result.h5": "territories, twitch trains, firings, scores, settings",
@@ -25,10 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Writes into DIR: " + "; ".join(f"{name} ({what})" for name, what in OUTPUTS.items()) + "."
     parser.add_argument("recording", metavar="RECORDING", help="velocity images: .h5, .npy, .npz or .mat")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
-    parser.add_argument(
-        "--method", default=DEFAULT_METHOD, help="hybrid (default), deep, ica (no network: starts sooner) or stica"
-    )
-    add_settings(parser)
+    add_method(parser, METHODS)
     parser.add_argument("--frame-rate", type=float, metavar="HZ", help="frame rate; overrides the file's")
     parser.add_argument("--pixel-mm", type=float, metavar="MM", help="side of a pixel; overrides the file's")
     parser.add_argument("--variable", metavar="NAME", help="name of the velocity array in the file (default: velocity)")
@@ -64,8 +61,9 @@ def _identify_into(folder, args):
             bar.set_description_str(name)
 
         # Within the bar, as these imports take the first second.
+        from muspipe.evaluation.metrics import compare
         from muspipe.export.csv import save_firings
-        from muspipe.recordings.identify import identify
+        from muspipe.identification.identify import identify
         from muspipe.recordings.readers import load_recording
 
         recording = load_recording(
@@ -78,7 +76,7 @@ def _identify_into(folder, args):
         truth = _load_truth(args.truth, recording) if args.truth else None
         step("identifying")
         result = identify(recording, method=args.method, **given_settings(args))
-        metrics = _compare(result, truth) if truth else None
+        metrics = compare(result, truth) if truth else None
         step("drawing")
         from muspipe.figures.identification import draw_identification
 
@@ -116,19 +114,6 @@ def _load_truth(path, recording):
         other = truth.source["name"]
         print(f"note: {path} was made with another file ({other}), which may hold other units", file=sys.stderr)
     return truth
-
-
-def _compare(result, truth) -> dict:
-    from muspipe.evaluation import compare
-
-    return compare(
-        result.territories,
-        result.twitch_trains,
-        truth.territories,
-        truth.twitch_trains,
-        result.frame_rate_hz,
-        truth.firings,
-    )
 
 
 def _print_summary(args, result):

@@ -11,6 +11,11 @@ DATASET_DEFAULTS = {"train": 10_000, "val": 1_000, "test": 600}
 """Sizes of the sets of Ali et al. 2020."""
 DEFAULT_SEED = 2020
 DEFAULT_UNITS = 15
+ABOUT = {
+    "recording": "simulated ultrafast-ultrasound recording of a muscle, scenario {}",
+    "velocity": "tissue velocity (H, W, T); simulated: arbitrary units that stand for mm/s",
+}
+"""Descriptions inside a recording's file."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recording", metavar="FILE", help="write one recording (.h5, .npz or .mat) instead")
     parser.add_argument("--scenario", default="paper", help="paper (default) or physiological")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help=f"default {DEFAULT_SEED}")
-    parser.add_argument("--snr", type=float, metavar="DB", help="white noise at this SNR [dB]; default none")
+    parser.add_argument("--snr-db", type=float, metavar="DB", help="white noise at this SNR [dB]; default none")
     dataset = parser.add_argument_group("data set")
     for split, size in DATASET_DEFAULTS.items():
         dataset.add_argument(f"--{split}", type=int, metavar="N", help=f"sequences of the {split} set; default {size}")
@@ -63,7 +68,7 @@ def _simulate_dataset(args):
             *sizes,
             workers=args.workers,
             dense=args.dense,
-            snr_db=args.snr,
+            snr_db=args.snr_db,
             progress=bar.update,
         )
     counts = ", ".join(f"{n} {split}" for split, n in manifest["n_sequences"].items())
@@ -75,13 +80,15 @@ def _simulate_recording(args):
     from tqdm import tqdm
 
     from muspipe.errors import InputError
+    from muspipe.recordings.simulated import recording_of, truth_of
+    from muspipe.recordings.writers import WRITERS
     from simulator import SimulationConfig, simulate
-    from simulator.shared.files import atomic_path
+    from simulator.shared.files import atomic_path, sha256_of_file
 
     path, truth = Path(args.recording), Path(args.truth) if args.truth else None
-    writer = _WRITERS.get(path.suffix.lower())
+    writer = WRITERS.get(path.suffix.lower())
     if writer is None:
-        raise InputError(f"{path}: expected a file ending in {', '.join(_WRITERS)}, got {path.suffix or 'no ending'}")
+        raise InputError(f"{path}: expected a file ending in {', '.join(WRITERS)}, got {path.suffix or 'no ending'}")
     if args.seed < 0:
         raise InputError(f"--seed: expected an integer from 0, got {args.seed}")
     if truth and truth.suffix.lower() not in (".h5", ".hdf5"):
@@ -93,20 +100,22 @@ def _simulate_recording(args):
             raise InputError(f"{file}: no folder {file.parent}; make it first")
         if file.exists() and (file.is_dir() or not args.overwrite):
             raise InputError(f"{file}: exists already; give --overwrite to replace it, or choose another name")
-    if args.snr is not None and not args.snr > -math.inf:
-        raise InputError(f"--snr: expected decibels, got {args.snr}")
+    if args.snr_db is not None and not args.snr_db > -math.inf:
+        raise InputError(f"--snr-db: expected decibels, got {args.snr_db}")
     n_units = DEFAULT_UNITS if args.units is None else args.units
     with tqdm(total=3 if truth else 2, unit="step", disable=None) as bar, _naming_what_failed(path, truth):
         sequence = simulate(SimulationConfig.scenario(args.scenario, n_units=n_units), args.seed)
-        velocity = sequence.render(args.snr)
+        recording = recording_of(sequence, args.snr_db)
         bar.update()
         with atomic_path(path) as temporary:
-            writer(temporary, velocity, sequence.config)
+            writer(temporary, recording, {part: text.format(args.scenario) for part, text in ABOUT.items()})
             bar.update()
             if truth:  # the recording takes its place only when this too is written
-                _truth_of(sequence, args, path.name, temporary).save(truth)
+                settings = {"seed": args.seed, "snr_db": args.snr_db, "simulation": sequence.config.to_dict()}
+                source = {"name": path.name, "sha256": sha256_of_file(temporary)}
+                truth_of(sequence, settings=settings, source=source).save(truth)
                 bar.update()
-    noise = "no noise" if args.snr is None or math.isinf(args.snr) else f"{args.snr:g} dB SNR"
+    noise = "no noise" if args.snr_db is None or math.isinf(args.snr_db) else f"{args.snr_db:g} dB SNR"
     print(f"{path}: {n_units} motor units, {noise}, scenario {args.scenario}, seed {args.seed}")
     if truth:
         print(f"{truth}: their territories, twitch trains and firings")
@@ -121,58 +130,3 @@ def _naming_what_failed(path, truth):
     except OSError as error:
         files = " and ".join(str(file) for file in (path, truth) if file)
         raise OSError(error.errno, f"not written: {error.strerror or error}", files) from error
-
-
-def _truth_of(sequence, args, name, written):
-    """The sequence's truth as a Result; its firings are instants of peak velocity, as in every Result."""
-    import numpy as np
-
-    from muspipe.recordings.result import Result
-    from simulator.shared.files import sha256_of_file
-
-    config = sequence.config
-    return Result(
-        territories=sequence.territories,
-        twitch_trains=sequence.twitch_trains,
-        firings=sequence.twitch_peaks_s,
-        scores=np.ones(sequence.n_units, np.float32),
-        frame_rate_hz=config.frame_rate_hz,
-        pixel_mm=config.pixel_mm,
-        method="truth",
-        settings={"seed": args.seed, "snr_db": args.snr, "simulation": config.to_dict()},
-        source={"name": name, "sha256": sha256_of_file(written)},
-    )
-
-
-def _write_hdf5(path, velocity, config):
-    import io
-
-    import h5py
-
-    image = io.BytesIO()  # a full disk then fails in one plain write, not somewhere inside HDF5
-    with h5py.File(image, "w") as file:
-        dataset = file.create_dataset("velocity", data=velocity, track_times=False)
-        dataset.attrs["axes"] = "y, x, frame"
-        dataset.attrs["unit"] = "a.u."
-        dataset.attrs["description"] = "tissue velocity (H, W, T); simulated: arbitrary units that stand for mm/s"
-        file.attrs["frame_rate_hz"] = config.frame_rate_hz
-        file.attrs["pixel_mm"] = config.pixel_mm
-        file.attrs["description"] = f"simulated ultrafast-ultrasound recording of a muscle, scenario {config.name}"
-    path.write_bytes(image.getbuffer())
-
-
-def _write_npz(path, velocity, config):
-    import numpy as np
-
-    np.savez(path, velocity=velocity, frame_rate_hz=config.frame_rate_hz, pixel_mm=config.pixel_mm)
-
-
-def _write_mat(path, velocity, config):
-    from scipy.io import savemat
-
-    content = {"velocity": velocity, "frame_rate_hz": config.frame_rate_hz, "pixel_mm": config.pixel_mm}
-    savemat(path, content, appendmat=False)
-
-
-_WRITERS = {".h5": _write_hdf5, ".npz": _write_npz, ".mat": _write_mat}
-"""By file suffix: write velocity (H, W, T), `frame_rate_hz` [Hz] and `pixel_mm` [mm]."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from muspipe.territories import centroid, discs
+
 SHIFT_SD_PX = 0.75
 """SD of a centre's error in y and in x at error 1 (0.5 mm)."""
 RADIUS_SD = 0.12
@@ -13,24 +15,20 @@ MISSED = 0.1
 
 
 def wrong_territories(masks: np.ndarray, rng: np.random.Generator, error: float) -> np.ndarray:
-    """Discs bool (n, H, W) in place of true masks (n, H, W): of their places and areas but for `error` times a
+    """Discs bool (n, H, W) in place of the true masks (n, H, W), with their centres and areas, but for `error` times a
     detector's errors."""
-    n, height, width = masks.shape
-    shifts = rng.normal(0, error * SHIFT_SD_PX, (n, 2))
-    growth = np.exp(rng.normal(0, error * RADIUS_SD, n))
-    y, x = np.ogrid[:height, :width]
-    discs = np.empty_like(masks)
-    for i, mask in enumerate(masks):
-        rows, columns = np.nonzero(mask)
-        center_y, center_x = rows.mean() + shifts[i, 0], columns.mean() + shifts[i, 1]
-        disc = (y - center_y) ** 2 + (x - center_x) ** 2 <= len(rows) / np.pi * growth[i] ** 2
-        discs[i] = disc if disc.any() else mask
-    return discs
+    shifts = rng.normal(0, error * SHIFT_SD_PX, (len(masks), 2))
+    growth = np.exp(rng.normal(0, error * RADIUS_SD, len(masks)))
+    centres = np.reshape([centroid(mask) for mask in masks], (-1, 2)) + shifts
+    found = discs(centres, np.sqrt(masks.sum(axis=(1, 2)) / np.pi) * growth, masks.shape[1:])
+    lost = ~found.any(axis=(1, 2))  # smaller than a pixel
+    found[lost] = masks[lost]
+    return found
 
 
 def given_territories(masks: np.ndarray, unit: int, rng: np.random.Generator, error: float):
-    """(masks bool (m, H, W), index of the unit in them) of true masks (n, H, W), at `error` times a detector's errors:
-    wrong, and some of the other units not found. Error 0 draws nothing."""
+    """(masks bool (m, H, W), index of the unit among them) for the true masks (n, H, W), with `error` times a
+    detector's errors: wrong, and some of the other units not found. Error 0 draws nothing from rng."""
     if error == 0:
         return masks, unit
     wrong = wrong_territories(masks, rng, error)

@@ -17,14 +17,17 @@ import numpy as np
 
 import muspipe
 from muspipe.errors import InputError
-from muspipe.evaluation.compare import METRICS, compare
-from muspipe.methods import get_method, settings_of
+from muspipe.evaluation import EVALUATED
+from muspipe.evaluation.metrics import METRICS, compare
+from muspipe.evaluation.oracle import TrueTerritories
+from muspipe.identification.method import get_method, settings_of
+from muspipe.recordings.simulated import recording_of, truth_of
 from simulator.shards import open_dataset
 from simulator.shared.processes import worker_pool
 
 JOURNAL = "sequences.partial.jsonl"
 CHUNK = 4
-"""Sequences a worker takes at a time."""
+"""Sequences that a worker takes at a time."""
 
 
 def evaluate(
@@ -41,17 +44,17 @@ def evaluate(
 ) -> dict:
     """Metrics of `method` on a split of the data set folder `data`; see `summarise` for what is returned.
 
-    snrs_db: noise levels [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at
-    most so many sequences of each number of motor units. settings: dict, where the method's shall differ from its
-    defaults.
-    out: folder of the journal. progress: called with (finished, of) whenever some more sequences are finished.
+    method: a name in `EVALUATED`; settings: those of the method that differ from its defaults. snrs_db: noise levels
+    [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most this many sequences
+    of each number of motor units. out: folder of the journal. progress: called with (finished, of) whenever some more
+    sequences are finished.
     """
     dataset = open_dataset(data, split)
     dataset.validate()
-    finder = get_method(method, **(settings or {}))
+    settings = settings or {}
     identity = {
         "method": method,
-        "settings": settings_of(finder),
+        "settings": settings_of(get_method(method, settings, EVALUATED)),
         "data": {
             "scenario": dataset.config.name,
             "config": dataset.config.to_dict(),
@@ -73,7 +76,7 @@ def evaluate(
     with open(journal, "a", encoding="utf-8") as file:
         if not rows:
             file.write(json.dumps(identity) + "\n")
-        for part in _run(tasks, str(data), split, method, settings or {}, workers):
+        for part in _run(tasks, str(data), split, method, settings, workers):
             rows += part
             file.write("".join(json.dumps(row) + "\n" for row in part))
             file.flush()
@@ -114,7 +117,7 @@ def _choose(n_units, limit):
 def _run(tasks, data, split, method, settings, workers):
     """Yield lists of rows as they are finished.
 
-    A single worker, too, is a process with one BLAS thread: the threads change the last digits.
+    Even a single worker is a separate process with one BLAS thread: the number of threads changes the last digits.
     """
     chunks = [tasks[i : i + CHUNK] for i in range(0, len(tasks), CHUNK)]
     work = functools.partial(_rows, data, split, method, settings)
@@ -142,24 +145,16 @@ _open_dataset = functools.lru_cache(maxsize=1)(open_dataset)
 def _rows(data, split, method, settings, tasks):
     """Worker: metrics of some (index, snr_db)."""
     dataset = _open_dataset(data, split)
-    finder = get_method(method, **settings)
+    finder = get_method(method, settings, EVALUATED)
     rows = []
     for index, snr_db in tasks:
         sequence = dataset[index]
-        velocity = sequence.render(snr_db)
-        rate_hz, pixel_mm = sequence.config.frame_rate_hz, sequence.config.pixel_mm
-        truth = {"territories": sequence.territories} if getattr(finder, "needs_truth", False) else {}
+        recording, true = recording_of(sequence, snr_db), truth_of(sequence)
         start = time.perf_counter()
-        units = finder.find(velocity, frame_rate_hz=rate_hz, pixel_mm=pixel_mm, **truth)
+        oracle = isinstance(finder, TrueTerritories)
+        found = finder.find(recording, true) if oracle else finder.find(recording)
         seconds = time.perf_counter() - start
-        metrics = compare(
-            units.territories,
-            units.twitch_trains,
-            sequence.territories,
-            sequence.twitch_trains,
-            rate_hz,
-            sequence.twitch_peaks_s,
-        )
+        metrics = compare(found, true)
         row = {"index": index, "snr_db": _json_number(snr_db)} | metrics | {"seconds": round(seconds, 4)}
         rows.append({key: None if value != value else value for key, value in row.items()})  # NaN is no JSON
     return rows

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from muspipe.territories import centroid
+
 UNIT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#666B00")
 """Colour-blind readers can tell them apart, too (palette of Okabe and Ito, olive and wine for black and yellow)."""
 
@@ -58,8 +60,7 @@ def place_labels(masks: np.ndarray, pixel_mm: float, sizes_mm: np.ndarray) -> np
     for i in np.argsort(areas, kind="stable"):  # the smallest have the least choice
         if not areas[i]:
             continue
-        rows, columns = np.nonzero(masks[i])
-        centre = (np.array([columns.mean(), rows.mean()]) + 0.5) * pixel_mm
+        centre = centroid(masks[i])[::-1] * pixel_mm
         radius_mm = np.sqrt(areas[i] / np.pi) * pixel_mm
         spots, costs = _candidates(centre, radius_mm, sizes_mm[i])
         column, row = np.clip(spots // pixel_mm, 0, (width_px - 1, height_px - 1)).astype(int).T

@@ -1,5 +1,4 @@
-"""Twitch trains of given territories. velocity (H, W, T), territories bool (n, H, W) -> float32 (n, T), in the
-velocity's unit."""
+"""Twitch trains of given territories: float32 (n, T), in the velocity's unit, for territories bool (n, H, W)."""
 
 from __future__ import annotations
 
@@ -8,31 +7,49 @@ import numpy as np
 from muspipe.data.geometry import crop, crop_corner
 from muspipe.identification import windows
 from muspipe.leastsquares import fit_signals
+from muspipe.models import pretrained
+from muspipe.recordings.recording import Recording
+from muspipe.territories import flat
 
+SIGNALS = ("mean", "least-squares", "network")
+"""How twitch trains can be computed from territories."""
 BATCH = 32
-"""Crops a call of the network: 25 units are one call."""
+"""Crops per call of the network: 25 units are one call."""
+
+
+def trains_of(kind: str, recording: Recording, territories: np.ndarray, twitch: str) -> np.ndarray:
+    """Twitch trains of the territories. kind: one of SIGNALS; twitch: name or path of the network for "network"."""
+    if kind == "mean":
+        return mean_velocity(recording.velocity, territories)
+    if kind == "least-squares":
+        return least_squares(recording.velocity, territories)
+    return network_signals(pretrained.load(twitch), recording, territories)
+
+
+def twitch_networks(kind: str, twitch: str) -> dict[str, str]:
+    """What `trains_of` needs of networks: {"twitch": name or path} or {}."""
+    return {"twitch": twitch} if kind == "network" else {}
 
 
 def mean_velocity(velocity: np.ndarray, territories: np.ndarray) -> np.ndarray:
-    """Mean over each territory; whatever overlaps it is in it too."""
+    """Mean of the velocity (H, W, T) over each territory; units that overlap it are mixed in."""
     areas = territories.sum(axis=(1, 2))
-    pixels = territories.reshape(len(territories), -1).astype(np.float32)
+    pixels = flat(territories)
     return pixels @ velocity.reshape(-1, velocity.shape[2]) / np.maximum(areas, 1)[:, None].astype(np.float32)
 
 
 def least_squares(velocity: np.ndarray, territories: np.ndarray) -> np.ndarray:
-    """All units together, each one signal times its flat territory: the exact inverse of such a sequence."""
-    pixels = territories.reshape(len(territories), -1).astype(np.float32)
-    return fit_signals(pixels, np.ascontiguousarray(velocity.reshape(-1, velocity.shape[2]), np.float32))
+    """All units together, each one signal times its flat territory: the exact inverse of a velocity (H, W, T) that is
+    made so."""
+    return fit_signals(flat(territories), np.ascontiguousarray(velocity.reshape(-1, velocity.shape[2]), np.float32))
 
 
-def network_signals(
-    model, velocity: np.ndarray, territories: np.ndarray, *, frame_rate_hz: float, pixel_mm: float
-) -> np.ndarray:
-    """By a twitch network, from a crop around each territory of the standardised sequence. A recording of other pixels,
-    frame rate or length than the network's is resampled, and cut into windows of time that fade into each other."""
-    n, n_frames = len(territories), velocity.shape[2]
-    grid = windows.to_grid(velocity, frame_rate_hz, pixel_mm, model.preset.grid)
+def network_signals(model, recording: Recording, territories: np.ndarray) -> np.ndarray:
+    """By a twitch network, from a crop around each territory of the standardised sequence. A recording with other
+    pixels, frame rate or length than the network's is resampled, and cut into windows of time that fade into each
+    other."""
+    n, n_frames = len(territories), recording.n_frames
+    grid = windows.to_grid(recording, model.preset.grid)
     mean, sd = float(grid.mean(dtype=np.float64)), float(grid.std(dtype=np.float64))
     if n == 0 or sd == 0:
         return np.zeros((n, n_frames), np.float32)
@@ -47,7 +64,7 @@ def network_signals(
         trains[:, part] += fade * _predicted(model, padded[:, :, part], masks)
         weights[part] += fade
     trains = (sd * trains / weights)[:, : grid.shape[2]]
-    return windows.frames_from_grid(trains, n_frames, frame_rate_hz, model.preset.grid).astype(np.float32)
+    return windows.frames_from_grid(trains, recording, model.preset.grid).astype(np.float32)
 
 
 def _predicted(model, standardised, territories):
@@ -57,15 +74,15 @@ def _predicted(model, standardised, territories):
     for start in range(0, len(territories), BATCH):
         part = {name: array[start : start + BATCH] for name, array in inputs.items()}
         n = len(territories[start : start + BATCH])
-        rest = -n % 8  # few batch sizes, or each would be compiled anew
+        rest = -n % 8  # few batch sizes, as each is compiled anew
         part = {name: np.concatenate([array, np.zeros_like(array[:1]).repeat(rest, 0)]) for name, array in part.items()}
         trains.append(np.asarray(model.predict_on_batch(part))[:n])
     return np.concatenate(trains)
 
 
-def crop_inputs(preset: dict, standardised: np.ndarray, territories: np.ndarray) -> dict[str, np.ndarray]:
-    """What a twitch network sees of each territory (n): crops (n, S, S, T, 1), and as the preset asks
-    masks (n, S, S) and signals (n, T)."""
+def crop_inputs(preset, standardised: np.ndarray, territories: np.ndarray) -> dict[str, np.ndarray]:
+    """What a twitch network sees of each territory (n): crops (n, S, S, T, 1) of the standardised velocity (H, W, T),
+    and, where the preset asks for them, masks (n, S, S) and signals (n, T)."""
     size = preset.input_shape[0]
     corners = [crop_corner(territory, size) for territory in territories]
     crops = np.stack([crop(standardised, corner, size, axes=(0, 1)) for corner in corners])[..., None]

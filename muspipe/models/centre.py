@@ -20,6 +20,7 @@ from muspipe.models.base import Grid, Preset, PresetNetwork
 from muspipe.models.frontend import FRONT_END, FrontEndStage, frontend
 from muspipe.models.segmentation import Detection
 from muspipe.models.weights import load_into, stored_preset
+from muspipe.territories import discs, distinct
 from simulator.shared.settings import check, setting
 
 LOSS_NAMES = ("peak_loss", "offset_loss", "radius_loss")
@@ -201,20 +202,6 @@ def discs_of(output: np.ndarray, detector: CentreDetector, image_shape) -> tuple
     stride = image_shape[0] / output.shape[0]
     cy, cx = (i + 0.5 + output[i, j, k, 1]) * stride, (j + 0.5 + output[i, j, k, 2]) * stride
     radii_px = np.asarray(detector.radii_px)[k] * np.exp(np.clip(output[i, j, k, 3], -1, 1))
-    y, x = np.arange(image_shape[0])[:, None] + 0.5, np.arange(image_shape[1]) + 0.5
-    discs = (y - cy[:, None, None]) ** 2 + (x - cx[:, None, None]) ** 2 <= radii_px[:, None, None] ** 2
-    kept = _distinct(discs, detector.same_iou)
-    return discs[kept], scores[i, j, k][kept].astype(np.float32)
-
-
-def _distinct(masks, same_iou):
-    """Indices of the masks (n, H, W), best first, that have no better one with an IoU above same_iou."""
-    flat = masks.reshape(len(masks), masks.shape[1] * masks.shape[2]).astype(np.float32)
-    shared = flat @ flat.T
-    areas = np.diag(shared)
-    same = shared > same_iou * np.maximum(areas[:, None] + areas - shared, 1)
-    kept: list[int] = []
-    for index in np.flatnonzero(areas):
-        if not same[index, kept].any():
-            kept.append(index)
-    return kept
+    found = discs(np.stack([cy, cx], axis=-1), radii_px, image_shape)
+    kept = distinct(found, detector.same_iou)
+    return found[kept], scores[i, j, k][kept].astype(np.float32)

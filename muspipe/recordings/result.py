@@ -1,4 +1,4 @@
-"""What was identified in a recording, and the one file that it is kept in.
+"""What was identified in a recording, and the file that keeps it.
 
 Shapes: n motor units, H x W pixels, T frames.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import h5py
@@ -16,6 +16,7 @@ import numpy as np
 
 from muspipe import __version__
 from muspipe.errors import InputError
+from muspipe.recordings.units import MotorUnits, convert, require
 from simulator.shared.files import atomic_path
 
 FORMAT = "muspipe result"
@@ -48,91 +49,36 @@ ATTRIBUTES = {
 """Every attribute of a result file's root."""
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """Identified (or, for a simulation, true) motor units of one recording; n = 0 is a result too.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Result(MotorUnits):
+    """Identified (or, for a simulation, true) motor units of one recording, their firings, and where they come from."""
 
-    Raises InputError (a ValueError) for arrays that do not fit each other.
-    """
-
-    territories: np.ndarray
-    """bool (n, H, W)"""
-    twitch_trains: np.ndarray
-    """float32 (n, T), in `velocity_unit`"""
     firings: list[np.ndarray]
     """n float64 arrays: instants of the twitches' peak velocity [s] from the first frame, rising"""
-    scores: np.ndarray
-    """float32 (n,), 0-1"""
-    frame_rate_hz: float
-    pixel_mm: float
     method: str = ""
     settings: dict = field(default_factory=dict)
     """All settings of the method, JSON values."""
     source: dict = field(default_factory=lambda: {"name": "", "sha256": ""})
     """File of the recording: `name`, `sha256`."""
-    velocity_unit: str = "a.u."
     version: str = __version__
     """Version of muspipe that identified the units."""
 
     def __post_init__(self):
-        converted = {
-            "territories": np.ascontiguousarray(self.territories, bool),
-            "twitch_trains": np.ascontiguousarray(self.twitch_trains, np.float32),
-            "firings": [np.asarray(times_s, np.float64) for times_s in self.firings],
-            "scores": np.asarray(self.scores, np.float32),
-            "frame_rate_hz": float(self.frame_rate_hz),
-            "pixel_mm": float(self.pixel_mm),
-        }
-        for name, value in converted.items():
-            object.__setattr__(self, name, value)
-        self._check()
-
-    def _check(self):
-        n = self.n_units
-        _require(self.territories.ndim == 3, "territories: expected shape (n, H, W)", self.territories.shape)
-        _require(self.twitch_trains.ndim == 2, "twitch_trains: expected shape (n, T)", self.twitch_trains.shape)
-        _require(len(self.twitch_trains) == n, f"twitch_trains: expected {n} units", len(self.twitch_trains))
-        _require(self.scores.shape == (n,), f"scores: expected shape ({n},)", self.scores.shape)
-        _require(len(self.firings) == n, f"firings: expected {n} arrays", len(self.firings))
+        super().__post_init__()
+        convert(self, "firings", [np.asarray(times_s, np.float64) for times_s in self.firings])
+        require(len(self.firings) == self.n_units, f"firings: expected {self.n_units} arrays", len(self.firings))
         for times_s in self.firings:
-            _require(times_s.ndim == 1, "firings: expected 1-D arrays", times_s.shape)
+            require(times_s.ndim == 1, "firings: expected 1-D arrays", times_s.shape)
             rising = np.isfinite(times_s).all() and (np.diff(times_s) >= 0).all()
-            _require(rising, "firings: expected finite, rising times [s]", times_s)
-        _require(np.isfinite(self.twitch_trains).all(), "twitch_trains: expected finite values", "NaN or infinity")
-        _require(0 < self.frame_rate_hz < np.inf, "frame_rate_hz: expected a positive number", self.frame_rate_hz)
-        _require(0 < self.pixel_mm < np.inf, "pixel_mm: expected a positive number", self.pixel_mm)
+            require(rising, "firings: expected finite, rising times [s]", times_s)
 
-    @property
-    def n_units(self) -> int:
-        return len(self.territories)
-
-    @property
-    def n_frames(self) -> int:
-        return self.twitch_trains.shape[1]
-
-    @property
-    def image_shape(self) -> tuple[int, int]:
-        """(height, width) [px]."""
-        return self.territories.shape[1:]
-
-    @property
-    def duration_s(self) -> float:
-        """Length of the recording [s]."""
-        return self.n_frames / self.frame_rate_hz
-
-    @property
-    def centres_mm(self) -> np.ndarray:
-        """(n, 2) centroids (y, x) [mm] from the image's top left corner; NaN for a territory without pixels."""
-        centres = [np.argwhere(mask).mean(axis=0) if mask.any() else (np.nan, np.nan) for mask in self.territories]
-        return (np.reshape(centres, (-1, 2)) + 0.5) * self.pixel_mm
-
-    @property
-    def diameters_mm(self) -> np.ndarray:
-        """(n,) diameters [mm] of the discs of the territories' areas."""
-        return 2 * np.sqrt(self.territories.sum(axis=(1, 2)) / np.pi) * self.pixel_mm
+    @classmethod
+    def of_units(cls, units: MotorUnits, **more) -> Result:
+        """The units, and what a result holds beyond them: firings, method, settings, source."""
+        return cls(**{part.name: getattr(units, part.name) for part in fields(MotorUnits)}, **more)
 
     def save(self, path) -> None:
-        """Write the result file (HDF5, see DATASETS and ATTRIBUTES), replacing an older one; whole or not at all.
+        """Write the result file (HDF5, see DATASETS and ATTRIBUTES), replacing any older one; whole or not at all.
 
         Raises OSError where the file cannot be written.
         """
@@ -198,11 +144,6 @@ class Result:
                 velocity_unit=attributes["velocity_unit"],
                 version=attributes["muspipe_version"],
             )
-
-
-def _require(true, expected: str, got):
-    if not true:
-        raise InputError(f"result: {expected}, got {got}")
 
 
 def _plain(value):

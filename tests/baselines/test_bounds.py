@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from muspipe.baselines.ica import TunedICA
-from muspipe.evaluation import compare
+from muspipe.evaluation.metrics import compare
+from muspipe.recordings.simulated import recording_of, truth_of
 from simulator import SimulationConfig, simulate
 
 METRICS = ("recall", "precision", "segmentation_recall", "segmentation_precision", "roa")
@@ -24,9 +25,7 @@ def test_bounds(scenario, n_units, snr_db, bounds):
     rows = []
     for k in range(100):
         sequence = simulate(config, np.random.SeedSequence(41, spawn_key=(n_units, k)))
-        units = TunedICA().find(sequence.render(snr_db), frame_rate_hz=400.0, pixel_mm=0.625)
-        truth = sequence.territories, sequence.twitch_trains
-        metrics = compare(units.territories, units.twitch_trains, *truth, 400.0)
+        metrics = compare(TunedICA().find(recording_of(sequence, snr_db)), truth_of(sequence))
         rows.append([metrics[name] for name in METRICS])
     for name, got, bound in zip(METRICS, np.nanmean(rows, axis=0), bounds, strict=True):
         assert got >= bound, f"{name} {got:.3f}"

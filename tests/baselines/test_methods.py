@@ -7,20 +7,22 @@ import pytest
 
 from muspipe.baselines.ica import TunedICA
 from muspipe.baselines.stica import SpatioTemporalICA
-from muspipe.evaluation import compare
-from muspipe.methods import METHODS, get_method
+from muspipe.evaluation.metrics import compare
+from muspipe.recordings.recording import Recording
+from muspipe.recordings.simulated import recording_of, truth_of
 from simulator import SimulationConfig, simulate
+
+
+def recorded(velocity, pixel_mm=0.625):
+    return Recording(velocity, frame_rate_hz=400.0, pixel_mm=pixel_mm)
 
 
 def mean_metrics(method, scenario, n_units, snr_db, seeds, **changes):
     rows = []
     for seed in seeds:
         sequence = simulate(SimulationConfig.scenario(scenario, n_units=n_units, **changes), seed)
-        config = sequence.config
-        units = method.find(sequence.render(snr_db), frame_rate_hz=config.frame_rate_hz, pixel_mm=config.pixel_mm)
-        truth = sequence.territories, sequence.twitch_trains
-        rows.append(compare(units.territories, units.twitch_trains, *truth, config.frame_rate_hz))
-    return {name: np.mean([row[name] for row in rows]) for name in rows[0] if name != "roa_discharges"}
+        rows.append(compare(method.find(recording_of(sequence, snr_db)), truth_of(sequence)))
+    return {name: np.mean([row[name] for row in rows]) for name in rows[0]}
 
 
 @pytest.mark.parametrize(
@@ -43,19 +45,19 @@ def test_tuned_ica_finds_the_units(scenario, n_units, snr_db, recall, precision,
 def test_twitch_trains_have_the_velocitys_unit():
     sequence = simulate(SimulationConfig.scenario("paper", n_units=1), 1)
     for scale in (1.0, 1000.0):
-        units = TunedICA().find(scale * sequence.render(20), frame_rate_hz=400.0, pixel_mm=0.625)
+        units = TunedICA().find(recorded(scale * sequence.render(20)))
         np.testing.assert_allclose(units.twitch_trains / scale, sequence.twitch_trains, atol=0.1)
 
 
 def test_nothing_in_noise():
     noise = np.random.default_rng(0).standard_normal((64, 64, 400)).astype(np.float32)
-    units = TunedICA().find(noise, frame_rate_hz=400.0, pixel_mm=0.625)
+    units = TunedICA().find(recorded(noise))
     assert units.territories.shape == (0, 64, 64) and units.twitch_trains.shape == (0, 400) and len(units.scores) == 0
 
 
 def test_the_same_every_time_and_best_first():
     velocity = simulate(SimulationConfig.scenario("paper", n_units=10), 2).render(10)
-    first, second = (TunedICA().find(velocity, frame_rate_hz=400.0, pixel_mm=0.625) for _ in range(2))
+    first, second = (TunedICA().find(recorded(velocity)) for _ in range(2))
     np.testing.assert_array_equal(first.territories, second.territories)
     np.testing.assert_array_equal(first.twitch_trains, second.twitch_trains)
     assert (np.diff(first.scores) <= 0).all() and 0 <= first.scores.min() <= first.scores.max() <= 1
@@ -82,8 +84,8 @@ def test_motion_of_the_whole_muscle_does_not_matter(scenario):
     sequence = simulate(SimulationConfig.scenario(scenario, n_units=10), 3)
     time_s, row = np.arange(400) / 400, np.linspace(-1, 1, 64)[:, None, None]
     motion = 5 * np.sin(2 * np.pi * time_s) + 5 * row * np.cos(2 * np.pi * 0.7 * time_s) + 0.5
-    units = TunedICA().find((sequence.render(20) + motion).astype(np.float32), frame_rate_hz=400.0, pixel_mm=0.625)
-    got = compare(units.territories, units.twitch_trains, sequence.territories, sequence.twitch_trains, 400.0)
+    units = TunedICA().find(recorded(sequence.render(20) + motion))
+    got = compare(units, truth_of(sequence))
     assert got["recall"] >= 0.9 and got["precision"] >= 0.9 and got["roa"] >= 0.95
 
 
@@ -106,7 +108,7 @@ def test_odd_recordings_are_no_error(shape, kind):
     for method in (TunedICA(), SpatioTemporalICA(iterations=5)):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            units = method.find(velocity.astype(np.float32), frame_rate_hz=400.0, pixel_mm=0.625)
+            units = method.find(recorded(velocity))
         assert units.territories.shape[1:] == shape[:2] and units.twitch_trains.shape[1] == shape[2]
         assert np.isfinite(units.twitch_trains).all() and np.isfinite(units.scores).all()
 
@@ -118,7 +120,7 @@ def test_published_ica_does_not_know_the_number_of_units():
 
 def test_published_ica_on_one_unit_and_in_its_unit():
     sequence = simulate(SimulationConfig.scenario("paper", n_units=1), 1)
-    units = SpatioTemporalICA(n_components=5).find(sequence.render(20), frame_rate_hz=400.0, pixel_mm=0.625)
+    units = SpatioTemporalICA(n_components=5).find(recorded(sequence.render(20)))
     np.testing.assert_array_equal(units.territories[0], sequence.territories[0])
     assert np.corrcoef(units.twitch_trains[0], sequence.twitch_trains[0])[0, 1] > 0.99
     ratio = np.linalg.norm(units.twitch_trains[0]) / np.linalg.norm(sequence.twitch_trains[0])
@@ -135,36 +137,24 @@ def test_gradient_of_the_published_contrast():
     np.testing.assert_allclose(gradient, numeric, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_methods_by_name(name):
-    assert get_method(name) == type(get_method(name))()
-
-
-def test_unknown_method_and_setting():
-    with pytest.raises(ValueError, match="unknown method 'pca': expected one of deep, hybrid, ica, stica"):
-        get_method("pca")
-    with pytest.raises(ValueError, match="method 'ica' has no setting 'colour'; it has max_components"):
-        get_method("ica", colour=1)
-
-
 def test_what_stands_still_is_no_unit():
     sequence = simulate(SimulationConfig.scenario("paper", n_units=3), 2)
     velocity = sequence.render(20)
     velocity[2:10, 50:60] += 0.5
-    units = TunedICA().find(velocity, frame_rate_hz=400.0, pixel_mm=0.625)
+    units = TunedICA().find(recorded(velocity))
     assert not units.territories[:, 2:10, 50:60].all(axis=(1, 2)).any()
     assert len(units.scores) == 3
 
 
 def test_least_score_drops_units():
     velocity = simulate(SimulationConfig.scenario("physiological", n_units=10), 2).render(10)
-    scores = TunedICA(min_score=0.0).find(velocity, frame_rate_hz=400.0, pixel_mm=0.625).scores
+    scores = TunedICA(min_score=0.0).find(recorded(velocity)).scores
     cut = float(np.median(scores))
-    kept = TunedICA(min_score=cut).find(velocity, frame_rate_hz=400.0, pixel_mm=0.625).scores
+    kept = TunedICA(min_score=cut).find(recorded(velocity)).scores
     np.testing.assert_array_equal(kept, scores[scores >= cut])
     assert 0 < len(kept) < len(scores)
 
 
 def test_pixels_too_small_for_any_territory():
     velocity = simulate(SimulationConfig.scenario("paper", n_units=3), 2).render(20)
-    assert TunedICA().find(velocity, frame_rate_hz=400.0, pixel_mm=0.01).territories.shape == (0, 64, 64)
+    assert TunedICA().find(recorded(velocity, pixel_mm=0.01)).territories.shape == (0, 64, 64)

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from muspipe.baselines import linking, motion, refit, rotation, shapes, sparse, subspace
+from muspipe.baselines import fitting, linking, shapes
+from muspipe.baselines.maps import SparseSettings, signal_subspace, skewed_maps, smooth_motion, sparse_maps
+from muspipe.leastsquares import fit_signals
+from muspipe.territories import flat
 from simulator import SimulationConfig, simulate
 
 
@@ -21,15 +24,15 @@ def trains(n, seed=1):
 
 
 def test_noise_has_no_signal():
-    assert subspace.signal_subspace(noise(900, 300), 100, 40.0).rank == 0
-    assert subspace.signal_subspace(noise(300, 900), 100, 40.0).rank == 0  # more frames than pixels
+    assert signal_subspace(noise(900, 300), 100, 40.0).rank == 0
+    assert signal_subspace(noise(300, 900), 100, 40.0).rank == 0  # more frames than pixels
 
 
 @pytest.mark.parametrize("n_pixels, n_frames", [(1024, 400), (256, 400), (1500, 1400)])
 def test_rank_and_noise_of_a_known_mixture(n_pixels, n_frames):
     rng = np.random.default_rng(2)
     signal = rng.standard_normal((n_pixels, 6)) @ rng.standard_normal((6, n_frames))
-    found = subspace.signal_subspace(signal.astype(np.float32) + noise(n_pixels, n_frames, 0.5), 100, 40.0)
+    found = signal_subspace(signal.astype(np.float32) + noise(n_pixels, n_frames, 0.5), 100, 40.0)
     assert found.rank == 6
     assert found.noise_variance == pytest.approx(0.25, rel=0.02)
     np.testing.assert_allclose(found.basis.T @ found.basis, np.eye(6), atol=1e-3)
@@ -39,14 +42,14 @@ def test_noise_floor_bounds_the_rank_of_clean_data():
     rng = np.random.default_rng(3)
     scales = 10.0 ** -np.arange(8)  # each direction 20 dB below the one before
     signal = (rng.standard_normal((900, 8)) * scales) @ rng.standard_normal((8, 300))
-    assert subspace.signal_subspace(signal.astype(np.float32), 100, 40.0).rank < 5
+    assert signal_subspace(signal.astype(np.float32), 100, 40.0).rank < 5
 
 
 def test_noise_sd_of_a_map():
     """The map U w of pure mixture + noise deviates from the clean one by the predicted SD."""
     rng = np.random.default_rng(4)
     mixing, sources = rng.standard_normal((2000, 3)), rng.standard_normal((3, 500))
-    found = subspace.signal_subspace((mixing @ sources).astype(np.float32) + noise(2000, 500, 2.0), 10, 40.0)
+    found = signal_subspace((mixing @ sources).astype(np.float32) + noise(2000, 500, 2.0), 10, 40.0)
     weights = np.array([1.0, -2.0, 0.5])
     image = found.basis @ weights
     clean = mixing @ np.linalg.lstsq(mixing, image, rcond=None)[0]
@@ -59,8 +62,8 @@ def test_motion_is_told_from_units(n_units, moves, expected):
     if moves:  # a drift and, in another rhythm, a rotation's part along x: two maps
         time = np.arange(400)
         velocity = velocity + np.sin(time / 60) + np.linspace(-1, 1, 64)[:, None, None] * np.cos(time / 40)
-    space = subspace.signal_subspace(velocity.reshape(-1, 400).astype(np.float32), 100, 30.0)
-    found = motion.smooth_motion(space, (64, 64))
+    space = signal_subspace(velocity.reshape(-1, 400).astype(np.float32), 100, 30.0)
+    found = smooth_motion(space, (64, 64))
     assert found.shape == (4096, expected)
     if moves:
         plane = np.stack([np.ones((64, 64)), np.linspace(-1, 1, 64)[:, None] * np.ones(64)]).reshape(2, -1)
@@ -71,7 +74,7 @@ def test_motion_is_told_from_units(n_units, moves, expected):
 def test_rotation_separates_disjoint_patches():
     maps = np.stack([disc(8, 8, 4), disc(22, 20, 5), disc(8, 24, 3)]).reshape(3, -1).T.astype(np.float32)
     mixed, _ = np.linalg.qr(maps @ np.random.default_rng(5).standard_normal((3, 3)))
-    got = rotation.skewed_maps(mixed.astype(np.float32), np.random.default_rng(0))
+    got = skewed_maps(mixed.astype(np.float32), np.random.default_rng(0))
     match = np.abs(np.corrcoef(got.T, maps.T)[:3, 3:])
     assert (match.max(axis=1) > 0.99).all() and set(match.argmax(axis=1)) == {0, 1, 2}
     assert ((got**3).sum(axis=0) > 0).all()
@@ -81,8 +84,8 @@ def test_sparse_maps_undo_overlap():
     """Two discs that share half their area: uncorrelated maps cannot be right, the sparse ones are."""
     true = np.stack([disc(15, 12, 6), disc(15, 18, 6)])
     velocity = true.reshape(2, -1).T.astype(np.float32) @ trains(2) + noise(1024, 400, 0.05)
-    space, rng = subspace.signal_subspace(velocity, 20, 40.0), np.random.default_rng(0)
-    maps, cores = sparse.sparse_maps(space, (32, 32), (8, 300), sparse.SparseSettings(), rng)
+    space, rng = signal_subspace(velocity, 20, 40.0), np.random.default_rng(0)
+    maps, cores = sparse_maps(space, (32, 32), (8, 300), SparseSettings(), rng)
     assert len(cores) == 2
     order = [int((core & ~true[0]).sum() > (core & ~true[1]).sum()) for core in cores]
     assert sorted(order) == [0, 1]
@@ -112,12 +115,6 @@ def test_solidity():
     crescent = disc(15, 15, 8) & ~disc(15, 20, 8)
     assert shapes.solidity(crescent) < 0.75
     assert shapes.solidity(np.eye(1, 5, dtype=bool)) == 1  # one pixel
-
-
-def test_overlap_is_of_the_smaller():
-    masks = np.stack([disc(10, 10, 6), disc(10, 10, 3), disc(25, 25, 3)])
-    got = shapes.overlap(masks)
-    assert got[0, 1] == got[1, 0] == 1 and got[0, 2] == 0
 
 
 def test_shifted_copies_are_alike_and_other_units_are_not():
@@ -183,8 +180,8 @@ def test_signals_of_known_maps_and_maps_of_known_signals():
     masks = np.stack([disc(15, 12, 6), disc(15, 18, 6)]).reshape(2, -1).astype(np.float32)
     signals = trains(2)
     velocity = masks.T @ signals
-    np.testing.assert_allclose(refit.fit_signals(masks, velocity), signals, atol=2e-3)
-    fitted = refit.fit_maps(signals, velocity) / np.linalg.norm(signals, axis=1, keepdims=True)
+    np.testing.assert_allclose(fit_signals(masks, velocity), signals, atol=2e-3)
+    fitted = fitting.fit_maps(signals, velocity) / np.linalg.norm(signals, axis=1, keepdims=True)
     np.testing.assert_allclose(fitted, masks, atol=5e-3)
 
 
@@ -193,8 +190,8 @@ def test_alternation_repairs_shapes_and_keeps_the_velocity_unit():
     signals = 2.5 * trains(2)
     velocity = masks.reshape(2, -1).T.astype(np.float32) @ signals + noise(1024, 400, 0.1)
     start = np.stack([disc(15, 10, 4), disc(16, 19, 6)])
-    first = refit.fit_signals(shapes.flat(start), velocity)
-    got, found = refit.alternate(velocity, first, start, np.zeros(2, bool), 0.3, 2)
+    first = fit_signals(flat(start), velocity)
+    got, found = fitting.alternate(velocity, first, start, np.zeros(2, bool), 0.3, 2)
     np.testing.assert_array_equal(found, masks)
     np.testing.assert_allclose(got, signals, atol=0.15)
 
@@ -205,7 +202,7 @@ def test_delayed_units_keep_their_whole_territory():
     sequence = simulate(config, 3)
     velocity = sequence.render(20).reshape(-1, 400)
     half = sequence.territories & (np.arange(64) < sequence.centres_mm[0, 1] / 0.625)
-    _, found = refit.alternate(velocity, sequence.twitch_trains, half, np.ones(1, bool), 0.25, 1)
+    _, found = fitting.alternate(velocity, sequence.twitch_trains, half, np.ones(1, bool), 0.25, 1)
     common = (found & sequence.territories).sum()
     assert common / (found | sequence.territories).sum() > 0.95
 
@@ -217,7 +214,7 @@ def test_imprint_of_a_nested_unit_is_taken_off():
     profile = outer * (1 - 0.5 * ((y - 0.5) ** 2 + (x - 0.5) ** 2))
     shapes_ = np.stack([outer, inner, beside])
     maps = np.stack([profile - 0.4 * inner, inner, beside]).reshape(3, -1).astype(np.float32)
-    got = refit.without_nested(maps, shapes_)
+    got = fitting.without_nested(maps, shapes_)
     np.testing.assert_allclose(got[0], profile.ravel(), atol=1e-5)
     np.testing.assert_array_equal(got[1:], maps[1:])
 
@@ -227,5 +224,5 @@ def test_nested_units_keep_their_own_signals():
     b, a = trains(2, seed=6)
     pair = np.stack([disc(15, 15, 9), disc(15, 18, 4)])
     velocity = pair.reshape(2, -1).T.astype(np.float32) @ np.stack([b, a])
-    signals, _ = refit.alternate(velocity, np.stack([b, a + 0.5 * b]), pair, np.zeros(2, bool), 0.3, 1)
+    signals, _ = fitting.alternate(velocity, np.stack([b, a + 0.5 * b]), pair, np.zeros(2, bool), 0.3, 1)
     np.testing.assert_allclose(signals, np.stack([b, a]), atol=0.02)

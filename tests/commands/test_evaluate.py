@@ -16,7 +16,8 @@ def data(tmp_path_factory):
 
 def test_writes_numbers_table_and_picture(data, tmp_path, capsys):
     out = tmp_path / "out"
-    arguments = ["evaluate", data, "--split", "val", "--snr", "20", "--limit", "2", "--workers", "1", "--out", str(out)]
+    arguments = ["evaluate", data, "--split", "val", "--snr-db", "20", "--limit", "2", "--workers", "1"]
+    arguments += ["--out", str(out)]
     assert main(arguments) == 0
     assert sorted(path.name for path in out.iterdir()) == ["metrics.json", "metrics.png", "table.md"]
     printed = capsys.readouterr().out
@@ -35,9 +36,12 @@ def test_writes_numbers_table_and_picture(data, tmp_path, capsys):
 @pytest.mark.parametrize(
     "changes, said",
     [
-        (["--method", "pca"], "unknown method 'pca': expected one of deep, hybrid, ica, stica"),
+        (["--method", "pca"], "unknown method 'pca': expected one of deep, hybrid, ica, stica, twitch-true"),
         (["--split", "test"], "no split 'test': expected one of val"),
-        (["--snr", "nan"], "--snr: expected decibels"),
+        (["--snr-db", "nan"], "--snr-db: expected decibels"),
+        (["--snr", "nan"], "--snr-db: expected decibels"),  # the older name, as a beginning of the newer
+        (["--set", "alone_score=nan"], "alone_score: expected a number from 0, got nan"),
+        (["--set", "ica.diameter_mm=[2]"], "diameter_mm: expected 2 values"),
         (["--limit", "0"], "--limit: expected a number from 1"),
         (["--workers", "-1"], "--workers: expected a number from 1"),
     ],

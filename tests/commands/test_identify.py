@@ -37,7 +37,7 @@ def truth(tmp_path, velocity):
     territories[0, :, :6] = territories[1, :, 9:] = True
     trains = np.stack([velocity[:, :6].mean((0, 1)), velocity[:, 9:].mean((0, 1))])
     path = tmp_path / "truth.h5"
-    Result(territories, trains, [[0.1], [0.2]], [1, 1], 400, 0.5, method="truth").save(path)
+    Result(territories, trains, [1, 1], 400, 0.5, firings=[[0.1], [0.2]], method="truth").save(path)
     return path
 
 
@@ -74,6 +74,14 @@ def test_files_and_summary(recording, tmp_path, capsys, fake_method):
     # 6 x 10 pixels of 0.5 mm from the left: centre (1.5, 2.5) mm; 15 mm2 is a disc of 4.4 mm; 10 Hz; score 0.5
     assert row == ["1", "1.5", "2.5", "4.4", "2", "10.0", "0.50"]
     assert str(out / "figure.png") in text and "metrics.json" not in text
+
+
+def test_settings_reach_inside(recording, tmp_path):
+    """`--set` with a list, for the separation; the tiny recording has no unit either way."""
+    words = ["--method", "ica", "--set", "diameter_mm=[2, 24]", "--set", "sparse.iterations=3"]
+    assert main(["identify", str(recording), "--out", str(tmp_path / "out"), *words]) == 0
+    settings = Result.load(tmp_path / "out/result.h5").settings
+    assert settings["diameter_mm"] == [2.0, 24.0] and settings["sparse"]["iterations"] == 3
 
 
 def test_truth(recording, truth, tmp_path, capsys, fake_method):
@@ -152,6 +160,12 @@ def bad_inputs(folder, velocity):
     yield [good, *options, *out, "--method", "magic"], "unknown method 'magic'"
     yield [good, *options, *out, "--method", "ica", "--signals", "network"], "method 'ica' has no setting 'signals'"
     yield [good, *options, *out, "--method", "hybrid", "--signals", "loud"], "signals: expected one of ica, mean, least"
+    separation = [good, *options, *out, "--method", "ica", "--set"]
+    yield [*separation, "min_score=nan"], "min_score: expected a number from 0, got nan"
+    yield [*separation, "min_score=high"], "min_score: expected a number from 0, got 'high'"
+    yield [*separation, "max_components=0"], "max_components: expected an integer from 1, got 0"
+    yield [*separation, "diameter_mm=[12, 2]"], "diameter_mm: expected 2 values (low <= high)"
+    yield [*separation, "sparse.speed=1"], "method 'ica', sparse has no setting 'speed'"
     yield [good, *options, *out, "--set", "signals"], "--set: expected NAME=VALUE, got 'signals'"
     yield [good, *options, *out, "--truth", folder / "none.h5"], "none.h5: expected a result file"
     yield [good, *options, *out, "--truth", good], "cannot be read as a muspipe result"
@@ -175,7 +189,7 @@ def test_unwritable_folder_is_noticed_before_the_work(recording, tmp_path, capsy
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "out"))
 
     monkeypatch.setattr("tempfile.mkdtemp", denied)
-    monkeypatch.setattr("muspipe.recordings.identify.identify", lambda *_, **__: pytest.fail("worked in vain"))
+    monkeypatch.setattr("muspipe.identification.identify.identify", lambda *_, **__: pytest.fail("worked in vain"))
     refused(capsys, tmp_path, [recording, "--out", tmp_path / "out"], "nothing was written")
 
 
@@ -246,7 +260,9 @@ def test_any_interruption_leaves_no_folder(tmp_path, error):
 
 def test_sigterm_leaves_nothing(recording, tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("muspipe.recordings.identify.identify", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(
+        "muspipe.identification.identify.identify", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM)
+    )
     with pytest.raises(SystemExit) as caught:
         main(["identify", str(recording), "--out", str(tmp_path / "out")])
     assert caught.value.code == 128 + 15

@@ -25,7 +25,7 @@ def call(command, *words):
 @pytest.mark.parametrize("suffix", [".h5", ".npz", ".mat"])
 def test_recording_is_read_back_as_it_was_rendered(tmp_path, suffix, capsys):
     path = tmp_path / f"r{suffix}"
-    assert call(simulate, "--recording", path, "--units", 3, "--snr", 20, "--seed", 4) == 0
+    assert call(simulate, "--recording", path, "--units", 3, "--snr-db", 20, "--seed", 4) == 0
     assert "3 motor units, 20 dB SNR" in capsys.readouterr().out
     recording = load_recording(path)
     expected = draw(SimulationConfig.scenario("paper", n_units=3), 4).render(20)
@@ -78,13 +78,14 @@ def test_existing_files_are_kept_unless_told(tmp_path):
         (["--recording", "r.h5", "--truth", "r.h5"], "same file"),
         (["--recording", "r.h5", "--train", "5"], "--train belongs to a data set"),
         (["--recording", "r.h5", "--units", "0"], "n_units"),
-        (["--recording", "r.h5", "--snr", "nan"], "--snr"),
+        (["--recording", "r.h5", "--snr-db", "nan"], "--snr-db: expected decibels"),
+        (["--recording", "r.h5", "--snr", "nan"], "--snr-db: expected decibels"),  # the older name
         (["--recording", "r.h5", "--seed", "-1"], "--seed"),
         (["--recording", "r.h5", "--scenario", "horse"], "horse"),
         (["OUT", "--units", "5"], "--units belongs to a recording"),
         (["OUT", "--units", "0"], "--units belongs to a recording"),
         (["OUT", "--test", "7"], "multiple of 6"),
-        (["OUT", "--snr", "20"], "--dense"),
+        (["OUT", "--snr-db", "20"], "--dense"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, words, named):

@@ -3,13 +3,13 @@
 import numpy as np
 
 from muspipe.data.given import given_territories, wrong_territories
-from muspipe.evaluation.matching import mask_iou
+from muspipe.territories import iou
 from simulator import SimulationConfig, simulate
 
 
 def iou_at(masks, error):
     wrong = wrong_territories(masks, np.random.default_rng(1), error)
-    return np.diag(mask_iou(wrong, masks))
+    return np.diag(iou(wrong, masks))
 
 
 def test_wrong_as_asked_for():
@@ -28,5 +28,5 @@ def test_the_unit_itself_is_always_given():
         given, unit = given_territories(masks, 7, np.random.default_rng(seed), 5.0)
         counts.add(len(given))
         given_at_1, at_1 = given_territories(masks, 7, np.random.default_rng(seed), 1.0)
-        assert mask_iou(given_at_1[at_1 : at_1 + 1], masks[7:8])[0, 0] > 0.2 and unit < len(given)
+        assert iou(given_at_1[at_1 : at_1 + 1], masks[7:8])[0, 0] > 0.2 and unit < len(given)
     assert max(counts) < 22 and min(counts) > 5

@@ -5,12 +5,20 @@ import math
 import numpy as np
 import pytest
 
-from muspipe.evaluation.compare import METRICS, compare
-from muspipe.evaluation.detection import detection_precision, detection_recall
-from muspipe.evaluation.firings import matched_firings, rate_of_agreement
-from muspipe.evaluation.matching import dice, mask_iou, match_territories
-from muspipe.evaluation.segmentation import pixel_recall_precision
+from muspipe import Result
+from muspipe.evaluation.metrics import (
+    METRICS,
+    compare,
+    detection_precision,
+    detection_recall,
+    match_territories,
+    matched_firings,
+    pixel_agreement,
+    rate_of_agreement,
+)
 from muspipe.firings import find_firings, running_mean
+from muspipe.recordings.units import MotorUnits
+from muspipe.territories import iou
 
 
 def mask(*columns, height=1, width=10):
@@ -19,11 +27,10 @@ def mask(*columns, height=1, width=10):
     return out
 
 
-def test_iou_and_dice():
-    a, b = mask(0, 1, 2, 3), mask(2, 3, 4, 5, 6, 7)  # 2 shared of 8
-    assert mask_iou(a[None], b[None]) == pytest.approx(2 / 8)
-    assert dice(a[None], b[None]) == pytest.approx(2 * 2 / 10)
-    assert mask_iou(mask()[None], mask()[None]) == 0
+def units(masks, trains, firings=None):
+    """Of 400 Hz; with firings, as the truth has them."""
+    grid = np.asarray(masks, bool), trains, np.ones(len(masks)), 400.0, 1.0
+    return MotorUnits(*grid) if firings is None else Result(*grid, firings=firings)
 
 
 def test_half_is_not_more_than_half():
@@ -37,7 +44,7 @@ def test_matching_prefers_more_pairs_to_better_ones():
     best pair, (0, 0), would leave found 1 alone."""
     true = np.array([mask(0, 1, 2, 3), mask(0, 1, width=10)])
     found = np.array([mask(0, 1, 2), mask(0, 1, 2, 3, 4, 5)])
-    assert mask_iou(found, true).round(3).tolist() == [[0.75, 0.667], [0.667, 0.333]]
+    assert iou(found, true).round(3).tolist() == [[0.75, 0.667], [0.667, 0.333]]
     pairs = set(zip(*(x.tolist() for x in match_territories(found, true)), strict=True))
     assert pairs == {(0, 1), (1, 0)}
 
@@ -54,9 +61,14 @@ def test_no_units_on_either_side():
     assert detection_recall(0, 0) == 1 and detection_precision(0, 0) == 1 and detection_recall(0, 3) == 0
 
 
-def test_pixel_recall_and_precision():
-    recall, precision = pixel_recall_precision(mask(0, 1, 2)[None], mask(1, 2, 3, 4)[None])
-    assert recall.tolist() == [2 / 4] and precision.tolist() == [2 / 3]
+def test_pixel_recall_precision_and_dice():
+    got = pixel_agreement(mask(0, 1, 2)[None], mask(1, 2, 3, 4)[None])
+    assert {name: values.tolist() for name, values in got.items()} == {
+        "recall": [2 / 4], "precision": [2 / 3], "dice": [2 * 2 / 7]
+    }  # fmt: skip
+    assert all(
+        len(values) == 0 for values in pixel_agreement(np.zeros((0, 1, 9)) > 0, np.zeros((0, 1, 9)) > 0).values()
+    )
 
 
 def test_figure_11():
@@ -125,7 +137,7 @@ def test_compare_on_two_units_and_a_false_one():
     found = np.array([mask(0, 1, 2), mask(9)])
     time_s = np.arange(400) / 400
     wave = np.stack([np.cos(2 * np.pi * 10 * time_s)] * 2)
-    got = compare(found, wave, true, wave, 400.0)
+    got = compare(units(found, wave), units(true, wave))
     assert (got["recall"], got["precision"]) == (1 / 2, 1 / 2)
     assert (got["segmentation_recall"], got["segmentation_precision"]) == (3 / 4, 1)
     assert got["dice"] == pytest.approx(6 / 7) and got["roa"] == 1
@@ -137,11 +149,13 @@ def test_compare_uses_the_matched_units_discharges():
     true = np.array([mask(0, 1), mask(4, 5)])
     wave = np.stack([np.cos(2 * np.pi * 10 * np.arange(400) / 400)])
     discharges = [np.array([0.5]), np.arange(1, 10) / 10 + 0.002]
-    assert compare(true[1:], wave, true, np.tile(wave, (2, 1)), 400.0, discharges)["roa_discharges"] == 1
+    truth = units(true, np.tile(wave, (2, 1)), discharges)
+    assert compare(units(true[1:], wave), truth)["roa_discharges"] == 1
+    assert compare(units(true[:1], wave), truth)["roa_discharges"] == 1 / 9
 
 
 def test_compare_without_any_match():
-    got = compare(np.zeros((0, 1, 10), bool), np.zeros((0, 400)), mask(1)[None], np.ones((1, 400)), 400.0)
+    got = compare(units(np.zeros((0, 1, 10)), np.zeros((0, 400))), units(mask(1)[None], np.ones((1, 400))))
     assert got["recall"] == 0 and got["precision"] == 1
     assert all(math.isnan(got[m]) for m in METRICS[2:])
 
@@ -165,5 +179,5 @@ def test_only_unmatched_firings_near_the_ends_are_neutral():
     wave = np.cos(2 * np.pi * 10 * np.arange(400) / 400)[None]
     peaks = np.arange(1, 10) / 10
     for extra, expected in ((0.985, 1.0), (0.955, 0.9)):
-        got = compare(true, wave, true, wave, 400.0, [np.append(peaks, extra)])
+        got = compare(units(true, wave), units(true, wave, [np.append(peaks, extra)]))
         assert got["roa_discharges"] == pytest.approx(expected)

@@ -14,7 +14,6 @@ import pytest
 from muspipe.evaluation import run
 from muspipe.evaluation.table import markdown_table
 from muspipe.figures.metrics import PANELS, draw_metrics
-from muspipe.methods import Units
 from simulator import SimulationConfig
 from simulator.generate import generate_dataset
 
@@ -67,49 +66,51 @@ def test_workers_do_not_matter(data, metrics, tmp_path):
     assert without_times(again) == without_times(metrics)
 
 
-def test_a_killed_run_goes_on(data, metrics, tmp_path, monkeypatch):
+def test_a_killed_run_goes_on(data, metrics, tmp_path):
     """Broken off after the first part, with a half-written line; what was finished is not done again."""
-    whole, begun = run._run, []
 
-    def broken_off(*arguments):
-        yield next(whole(*arguments))
-        raise KeyboardInterrupt
+    def interrupt(done, of):
+        if done:
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "_run", broken_off)
     with pytest.raises(KeyboardInterrupt):
-        run.evaluate(data, "ica", tmp_path, snrs_db=(np.inf, 10), workers=1)
-    with open(tmp_path / run.JOURNAL, "a", encoding="utf-8") as file:
+        run.evaluate(data, "ica", tmp_path, snrs_db=(np.inf, 10), workers=1, progress=interrupt)
+    journal = tmp_path / run.JOURNAL
+    finished = [json.loads(line) for line in journal.read_text().splitlines()[1:]]
+    assert len(finished) == run.CHUNK
+    with open(journal, "a", encoding="utf-8") as file:
         file.write('{"index": 5, "snr')
     seen = []
-    monkeypatch.setattr(run, "_run", lambda tasks, *rest: (begun.extend(tasks), whole(tasks, *rest))[1])
     again = run.evaluate(
-        data, "ica", tmp_path, snrs_db=(np.inf, 10), workers=1, progress=lambda done, of: seen.append((done, of))
+        data, "ica", tmp_path, snrs_db=(np.inf, 10), workers=1, progress=lambda *counts: seen.append(counts)
     )
     assert without_times(again) == without_times(metrics)
-    assert len(begun) == 12 - run.CHUNK
     assert seen[0] == (run.CHUNK, 12) and seen[-1] == (12, 12)
+    assert all(row in again["sequences"] for row in finished)  # their times are those of the first run
 
 
 def test_another_evaluations_journal_is_refused(data, tmp_path):
     run.evaluate(data, "ica", tmp_path, snrs_db=(np.inf,), limit=1, workers=1)
     with pytest.raises(ValueError, match="unfinished evaluation with other method, settings: finish that one"):
         run.evaluate(data, "stica", tmp_path, workers=1)
+    with pytest.raises(ValueError, match="unfinished evaluation with other settings: finish that one"):
+        run.evaluate(data, "ica", tmp_path, workers=1, settings={"seed": 1})
     for damaged in (b"garbage\n", b"\xff\xfe\n", b"3\n"):
         (tmp_path / run.JOURNAL).write_bytes(damaged)
         with pytest.raises(ValueError, match="damaged"):
             run.evaluate(data, "ica", tmp_path, workers=1)
 
 
-def test_noise_level_reaches_the_method_and_counts_once(data, tmp_path, monkeypatch):
-    levels = []
-    monkeypatch.setattr(
-        "muspipe.baselines.ica.TunedICA.find",
-        lambda self, velocity, **kw: (levels.append(float(np.std(velocity))), Units.none(velocity))[1],
-    )
-    rows = run._rows(str(data), "test", "ica", {}, [(0, np.inf), (0, 20.0), (0, 0.0)])
-    assert levels[1] == pytest.approx(levels[0] * 1.01**0.5, rel=1e-3)
-    assert levels[2] == pytest.approx(levels[0] * 2**0.5, rel=1e-2)
-    assert [row["snr_db"] for row in rows] == ["inf", 20.0, 0.0] and rows[0]["roa"] is None
+def test_noise_level_reaches_the_method(data):
+    """The one unit of the first sequence is found until it drowns in noise."""
+    rows = run._rows(str(data), "test", "ica", {}, [(0, np.inf), (0, 20.0), (0, -40.0)])
+    assert [row["recall"] for row in rows] == [1, 1, 0] and [row["snr_db"] for row in rows] == ["inf", 20.0, -40.0]
+    assert rows[0]["dice"] >= rows[1]["dice"] > 0.9 and rows[2]["roa"] is None
+
+
+def test_the_oracle_is_told_the_truth(data):
+    (row,) = run._rows(str(data), "test", "twitch-true", {"signals": "least-squares"}, [(5, np.inf)])
+    assert row["recall"] == row["precision"] == row["dice"] == row["roa"] == 1 and row["n_found"] == row["n_true"] == 25
 
 
 def test_a_noise_level_named_twice_counts_once(data, tmp_path):

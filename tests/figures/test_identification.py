@@ -17,7 +17,7 @@ def simulated(n, seed=1, n_frames=400):
     sequence = simulate(SimulationConfig.scenario("paper", n_units=n, n_frames=n_frames), seed)
     recording = Recording(sequence.render(20), 400, 0.625, velocity_unit="mm/s")
     trains = sequence.twitch_trains
-    return recording, Result(sequence.territories, trains, find_firings(trains, 400), np.ones(n), 400, 0.625)
+    return recording, Result(sequence.territories, trains, np.ones(n), 400, 0.625, firings=find_firings(trains, 400))
 
 
 def texts(axes):
@@ -60,7 +60,7 @@ def test_map_shows_the_rms_in_mm():
     velocity[:, :, ::2] = -1
     velocity[3, 7] *= 5
     recording = Recording(velocity, 400, 0.5)
-    result = Result(np.zeros((0, 16, 32)), np.zeros((0, 100)), [], [], 400, 0.5)
+    result = Result(np.zeros((0, 16, 32)), np.zeros((0, 100)), [], 400, 0.5, firings=[])
     image = draw_identification(recording, result).axes[0].images[0]
     assert list(image.get_extent()) == [0, 16, 8, 0]  # 32 x 16 px of 0.5 mm, y downwards
     assert image.get_array()[3, 7] == 5 and image.get_array()[0, 0] == 1
@@ -70,7 +70,7 @@ def test_outline_lies_around_the_pixels():
     mask = np.zeros((1, 16, 16), bool)
     mask[0, 4:8, 0:10] = True  # touches the left border
     recording = Recording(np.random.default_rng(1).standard_normal((16, 16, 100)), 400, 2.0)
-    result = Result(mask, np.ones((1, 100)), [[0.1]], [1], 400, 2.0)
+    result = Result(mask, np.ones((1, 100)), [1], 400, 2.0, firings=[[0.1]])
     (line,) = draw_identification(recording, result).axes[0].lines
     x_mm, y_mm = line.get_data()
     assert (x_mm.min(), x_mm.max(), y_mm.min(), y_mm.max()) == (0, 20, 8, 16)
@@ -78,7 +78,7 @@ def test_outline_lies_around_the_pixels():
 
 def test_truth_is_dashed():
     recording, truth = simulated(5)
-    found = Result(truth.territories[:2], truth.twitch_trains[:2], truth.firings[:2], [1, 1], 400, 0.625)
+    found = Result(truth.territories[:2], truth.twitch_trains[:2], [1, 1], 400, 0.625, firings=truth.firings[:2])
     axes = draw_identification(recording, found, truth).axes[0]
     assert sum(line.get_linestyle() == "-" for line in axes.lines) == 2
     assert sum(line.get_linestyle() == "--" for line in axes.lines) == 5
@@ -87,7 +87,7 @@ def test_truth_is_dashed():
 
 def test_no_units_says_so():
     recording, truth = simulated(1)
-    none = Result(np.zeros((0, 64, 64)), np.zeros((0, 400)), [], [], 400, 0.625)
+    none = Result(np.zeros((0, 64, 64)), np.zeros((0, 400)), [], 400, 0.625, firings=[])
     figure = draw_identification(recording, none, truth)
     assert texts(figure.axes[2]) == ["No motor units found"]
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["truth"]
@@ -105,7 +105,7 @@ def test_an_empty_territory_has_no_outline_and_a_flat_train_no_peak():
     recording, result = simulated(3)
     masks = result.territories.copy()
     masks[0], masks[1] = False, True
-    odd = Result(masks, 0 * result.twitch_trains, [[], [], []], [0, 0, 0], 400, 0.625)
+    odd = Result(masks, 0 * result.twitch_trains, [0, 0, 0], 400, 0.625, firings=[[], [], []])
     map_axes, _, train_axes = draw_identification(recording, odd).axes
     assert texts(map_axes) == ["2", "3"]
     assert len(map_axes.lines) == 2
@@ -119,7 +119,7 @@ def test_an_empty_territory_has_no_outline_and_a_flat_train_no_peak():
 
 def test_sizes_must_agree():
     recording, _ = simulated(1)
-    other = Result(np.zeros((0, 8, 8)), np.zeros((0, 400)), [], [], 400, 0.625)
+    other = Result(np.zeros((0, 8, 8)), np.zeros((0, 400)), [], 400, 0.625, firings=[])
     with pytest.raises(InputError, match="result: expected images of .64, 64. px"):
         draw_identification(recording, other)
 

@@ -13,12 +13,10 @@ from muspipe.data.loader import twitch_batches
 from muspipe.data.sources import OnlineSource
 from muspipe.errors import InputError
 from muspipe.identification import signals
-from muspipe.identification.segment import find_territories
-from muspipe.methods import get_method, settings_of
+from muspipe.identification.windows import find_territories
 from muspipe.models import get_preset, pretrained, weights
+from muspipe.recordings.simulated import recording_of
 from simulator import SimulationConfig, simulate
-
-GRID = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +53,9 @@ def test_signals_of_true_territories(sequence):
 
 
 def test_a_network_that_corrects_begins_at_least_squares(sequence, files):
-    velocity = sequence.render(snr_db=20.0)
-    trains = signals.network_signals(pretrained.load(files["twitch"]), velocity, sequence.territories, **GRID)
-    expected = signals.least_squares(velocity - velocity.mean(), sequence.territories)
+    recording = recording_of(sequence, 20.0)
+    trains = signals.network_signals(pretrained.load(files["twitch"]), recording, sequence.territories)
+    expected = signals.least_squares(recording.velocity - recording.velocity.mean(), sequence.territories)
     np.testing.assert_allclose(trains, expected, atol=1e-4 * np.abs(expected).max())
 
 
@@ -65,9 +63,9 @@ def test_trains_of_longer_faster_and_finer_recordings(files):
     """The untrained network gives back least squares, also where it works on windows of a resampled recording."""
     model = pretrained.load(files["twitch"])
     longer = simulate(SimulationConfig.scenario("paper", n_units=3, n_frames=930), 5)
-    velocity = longer.render()
-    kept = velocity.copy()
-    trains = signals.network_signals(model, velocity, longer.territories, **GRID)
+    recording = recording_of(longer)
+    velocity, kept = recording.velocity, recording.velocity.copy()
+    trains = signals.network_signals(model, recording, longer.territories)
     expected = signals.least_squares(velocity - velocity.mean(), longer.territories)
     np.testing.assert_allclose(trains, expected, atol=1e-4 * np.abs(expected).max())
     np.testing.assert_array_equal(velocity, kept)
@@ -75,18 +73,20 @@ def test_trains_of_longer_faster_and_finer_recordings(files):
         "paper", n_units=3, frame_rate_hz=1000.0, n_frames=700, pixel_mm=0.3125, height_px=96, width_px=128
     )
     faster = simulate(faster, 6)
-    grid = {"frame_rate_hz": 1000.0, "pixel_mm": 0.3125}
-    trains = signals.network_signals(model, faster.render(), faster.territories, **grid)
+    trains = signals.network_signals(model, recording_of(faster), faster.territories)
     assert trains.shape == (3, 700)
     for mine, true in zip(trains, faster.twitch_trains, strict=True):
         assert np.corrcoef(mine, true)[0, 1] > 0.99
 
 
-def test_nothing_to_find(files):
+def test_nothing_to_find(files, sequence):
     model = pretrained.load(files["twitch"])
-    still = np.zeros((64, 64, 400), np.float32)
-    assert not signals.network_signals(model, still, np.ones((2, 64, 64), bool), **GRID).any()
-    assert signals.network_signals(model, still, np.zeros((0, 64, 64), bool), **GRID).shape == (0, 400)
+    still = recording_of(sequence).with_velocity(np.zeros((64, 64, 400), np.float32))
+    trains = signals.network_signals(model, still, np.ones((2, 64, 64), bool))
+    assert trains.shape == (2, 400) and not trains.any()
+    none = np.zeros((0, 64, 64), bool)
+    for kind in signals.SIGNALS:
+        assert signals.trains_of(kind, still, none, files["twitch"]).shape == (0, 400)
 
 
 def test_crops_are_those_of_the_training(files):
@@ -103,9 +103,12 @@ def test_crops_are_those_of_the_training(files):
 
 def test_territories_of_an_untrained_network(sequence, files):
     model = pretrained.load(files["segmentation"])
-    territories, scores = find_territories(model, sequence.render(), frame_rate_hz=400.0, pixel_mm=0.625)
+    territories, scores = find_territories(model, recording_of(sequence), min_score=0.0)
     assert territories.shape[1:] == (64, 64) and territories.dtype == bool and len(scores) == len(territories)
-    assert (np.diff(scores) <= 0).all() and territories.any(axis=(1, 2)).all()
+    middle = float(scores[len(scores) // 2])
+    fewer, _ = find_territories(model, recording_of(sequence), min_score=middle)
+    assert len(fewer) == np.count_nonzero(scores >= middle)
+    assert len(scores) > 1 and (np.diff(scores) <= 0).all() and territories.any(axis=(1, 2)).all()
 
 
 @pytest.mark.parametrize("shape, rate, pixel", [((50, 90, 650), 400.0, 0.625), ((40, 40, 900), 1000.0, 1.25)])
@@ -113,45 +116,21 @@ def test_recordings_of_any_size(files, shape, rate, pixel):
     velocity = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     recording = Recording(velocity, frame_rate_hz=rate, pixel_mm=pixel)
     result = identify(recording, method="deep", min_score=0.0, **files)
+    assert result.n_units > 0
     assert result.territories.shape[1:] == shape[:2] and result.twitch_trains.shape[1] == shape[2]
 
 
 @pytest.mark.parametrize("kind", ["mean", "least-squares", "network"])
 def test_identify_by_networks(sequence, files, kind, tmp_path):
-    recording = Recording(sequence.render(20.0), frame_rate_hz=400.0, pixel_mm=0.625)
+    recording = recording_of(sequence, 20.0)
     result = identify(recording, method="deep", signals=kind, min_score=0.0, **files)
-    assert result.twitch_trains.shape == (len(result.territories), 400)
+    assert result.n_units > 0 and result.twitch_trains.shape == (result.n_units, 400)
     assert result.settings["segmentation_sha256"] == weights.checksum_of(files["segmentation"])
     assert ("twitch_sha256" in result.settings) == (kind == "network")
     none = identify(recording, method="deep", min_score=1.0, **files)
     assert len(none.territories) == 0
 
 
-def test_methods_that_need_the_truth_are_not_for_recordings(sequence, files):
-    recording = Recording(sequence.render(), frame_rate_hz=400.0, pixel_mm=0.625)
-    with pytest.raises(InputError, match="for `muspipe evaluate` only"):
-        identify(recording, method="twitch-true")
-    finder = get_method("twitch-true", twitch=files["twitch"])
-    assert set(settings_of(finder)) == {"signals", "twitch", "territory_error", "twitch_sha256"}
-    units = finder.find(sequence.render(), frame_rate_hz=400.0, pixel_mm=0.625, territories=sequence.territories)
-    np.testing.assert_array_equal(units.territories, sequence.territories)
-
-
-def test_wrong_territories_make_other_trains(sequence):
-    velocity, truth = sequence.render(20.0), {"territories": sequence.territories}
-    grid = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
-    right = get_method("twitch-true", signals="least-squares").find(velocity, **grid, **truth)
-    wrong = get_method("twitch-true", signals="least-squares", territory_error=1.0)
-    one, other = wrong.find(velocity, **grid, **truth), wrong.find(velocity, **grid, **truth)
-    np.testing.assert_array_equal(one.twitch_trains, other.twitch_trains)
-    np.testing.assert_array_equal(one.territories, right.territories)
-    assert not np.allclose(one.twitch_trains, right.twitch_trains, rtol=0.1)
-    with pytest.raises(InputError, match="territory_error: expected a number from 0, got -1"):
-        get_method("twitch-true", territory_error=-1)
-
-
-def test_wrong_settings(files):
-    with pytest.raises(InputError, match="signals: expected one of mean, least-squares, network, got 'ica'"):
-        get_method("deep", signals="ica")
+def test_a_missing_network_is_noticed_before_the_work(sequence):
     with pytest.raises(InputError, match="expected a file, a run folder or one of the package's networks"):
-        pretrained.load("no-such-network")
+        identify(recording_of(sequence), method="deep", segmentation="no-such-network")

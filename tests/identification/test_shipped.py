@@ -9,13 +9,13 @@ import json
 import numpy as np
 import pytest
 
-from muspipe.evaluation.compare import compare
-from muspipe.methods import get_method
+from muspipe.evaluation.metrics import compare
+from muspipe.evaluation.oracle import TrueTerritories
+from muspipe.identification.method import get_method
 from muspipe.models import pretrained, weights
+from muspipe.recordings.simulated import recording_of, truth_of
 from simulator import SimulationConfig, simulate
 from simulator.shared.files import sha256_of_file
-
-GEOMETRY = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +23,12 @@ def sequences():
     return [simulate(SimulationConfig.scenario("physiological", n_units=12), 7_000_000 + k) for k in range(4)]
 
 
-def measured(method, sequences):
+def measured(find, sequences):
+    """Mean metrics of find(recording, truth)."""
     rows = []
     for sequence in sequences:
-        velocity = sequence.render(10.0)
-        truth = {"territories": sequence.territories} if getattr(method, "needs_truth", False) else {}
-        units = method.find(velocity, **GEOMETRY, **truth)
-        rows.append(
-            compare(units.territories, units.twitch_trains, sequence.territories, sequence.twitch_trains, 400.0)
-        )
+        true = truth_of(sequence)
+        rows.append(compare(find(recording_of(sequence, 10.0), true), true))
     return {name: np.mean([row[name] for row in rows]) for name in ("recall", "precision", "dice", "roa")}
 
 
@@ -55,12 +52,12 @@ def test_what_there_is():
 
 @pytest.mark.parametrize("method", ["deep", "hybrid"])
 def test_territories(method, sequences):
-    found = measured(get_method(method), sequences)
+    found = measured(lambda recording, true: get_method(method).find(recording), sequences)
     assert found["recall"] > 0.9 and found["precision"] > 0.9 and found["dice"] > 0.9 and found["roa"] > 0.93
 
 
 @pytest.mark.parametrize("twitch", ["twitch-compact", "twitch-refit"])
 def test_twitch_trains(twitch, sequences):
-    found = measured(get_method("twitch-true", twitch=twitch), sequences)
-    mean = measured(get_method("twitch-true", signals="mean"), sequences)
+    found = measured(TrueTerritories(twitch=twitch).find, sequences)
+    mean = measured(TrueTerritories(signals="mean").find, sequences)
     assert found["roa"] > 0.93 and found["roa"] > mean["roa"] + 0.02

@@ -2,28 +2,30 @@
 
 import numpy as np
 
+from muspipe import Recording
 from muspipe.identification import windows
 from muspipe.models.base import Grid
+from muspipe.territories import discs
 
 GRID = Grid(pixel_mm=0.625, frame_rate_hz=400)
 
 
 def disc(shape, y, x, radius):
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+    return discs((y + 0.5, x + 0.5), [radius], shape)[0]
 
 
 def test_the_grid_itself_is_not_touched():
-    velocity = np.random.default_rng(0).standard_normal((8, 9, 20)).astype(np.float32)
-    np.testing.assert_array_equal(windows.to_grid(velocity, 400.0, 0.625, GRID), velocity)
-    np.testing.assert_array_equal(windows.to_grid(velocity, 401.0, 0.63, GRID), velocity)  # close enough
+    velocity = np.random.default_rng(0).standard_normal((8, 9, 120)).astype(np.float32)
+    for rate, pixel in ((400.0, 0.625), (401.0, 0.63)):  # the second is close enough
+        recording = Recording(velocity, frame_rate_hz=rate, pixel_mm=pixel)
+        np.testing.assert_array_equal(windows.to_grid(recording, GRID), velocity)
 
 
 def test_a_slow_wave_keeps_its_shape_in_time_and_space():
     t = np.arange(1000) / 1000
     wave = np.sin(2 * np.pi * 5 * t)
     velocity = disc((40, 40), 20, 20, 8)[..., None] * wave
-    grid = windows.to_grid(velocity, 1000.0, 1.25, GRID)
+    grid = windows.to_grid(Recording(velocity, frame_rate_hz=1000.0, pixel_mm=1.25), GRID)
     assert grid.shape == (80, 80, 400)
     np.testing.assert_allclose(grid[41, 41, 20:380], np.sin(2 * np.pi * 5 * np.arange(400) / 400)[20:380], atol=0.01)
     assert abs(grid[5, 5]).max() == 0

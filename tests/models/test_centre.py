@@ -10,11 +10,12 @@ from muspipe.data import BatchOptions
 from muspipe.data.loader import detection_batches
 from muspipe.data.sources import OnlineSource
 from muspipe.errors import InputError
-from muspipe.evaluation.matching import match_territories
-from muspipe.identification.segment import find_territories
+from muspipe.evaluation.metrics import match_territories
+from muspipe.identification.windows import find_territories
 from muspipe.models import get_preset, pretrained, weights
 from muspipe.models.base import freeze
 from muspipe.models.centre import discs_of, focal_loss
+from muspipe.recordings.recording import Recording
 from simulator import SimulationConfig
 
 
@@ -94,10 +95,9 @@ def test_trains_is_kept_and_finds(preset, batch, tmp_path):
     assert losses[-1] < 0.8 * losses[0] and set(logs) == {"loss", *model.loss_names}
     weights.save(model, tmp_path / "centre.h5")
     again, _ = pretrained.load_model(tmp_path / "centre.h5")
-    velocity = batch["images"][0, ..., 0]
-    grid = {"frame_rate_hz": 400.0, "pixel_mm": 0.625, "min_score": 0.0}
+    recording = Recording(batch["images"][0, ..., 0], frame_rate_hz=400.0, pixel_mm=0.625)
     for one, other in zip(
-        find_territories(model, velocity, **grid), find_territories(again, velocity, **grid), strict=True
+        find_territories(model, recording, 0.0), find_territories(again, recording, 0.0), strict=True
     ):
         np.testing.assert_array_equal(one, other)
 

@@ -289,6 +289,6 @@ def test_a_result_is_not_a_recording(tmp_path):
     from muspipe import Result
 
     shape = (1, 200, 64)
-    Result(np.ones(shape, bool), np.ones((1, 400)), [[0.1]], [1.0], 400, 0.5).save(tmp_path / "a.h5")
+    Result(np.ones(shape, bool), np.ones((1, 400)), [1.0], 400, 0.5, firings=[[0.1]]).save(tmp_path / "a.h5")
     with pytest.raises(InputError, match="expected a recording.*muspipe result"):
         load_recording(tmp_path / "a.h5")

@@ -75,3 +75,10 @@ def test_slow_frame_rate_says_why(velocity):
     with pytest.raises(InputError, match="100 .*twitch.*got 99"):
         make(velocity, frame_rate_hz=99)
     assert make(velocity, frame_rate_hz=np.float32(100)).frame_rate_hz == 100
+
+
+def test_cleaned_images_keep_the_rest_and_are_not_checked(velocity):
+    recording = make(velocity)
+    cleaned = recording.with_velocity(0 * velocity)
+    assert not cleaned.velocity.any() and recording.velocity.any()
+    assert (cleaned.frame_rate_hz, cleaned.pixel_mm, cleaned.n_frames) == (400.0, 0.625, 100)

@@ -7,8 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from muspipe import InputError, Result
+from muspipe import InputError, Recording, Result
 from muspipe.recordings.result import ATTRIBUTES, DATASETS
+from muspipe.recordings.units import MotorUnits
 
 
 def make(n=2, **changes):
@@ -59,6 +60,23 @@ def test_file_explains_itself_and_is_reproducible(tmp_path):
             assert dataset.ndim == len(dataset.attrs["axes"].split(", "))
         assert file["twitch_trains"].attrs["unit"] == "mm/s"
         json.loads(file.attrs["settings"])
+
+
+def test_units_of_a_recording(velocity):
+    recording = Recording(velocity, frame_rate_hz=400, pixel_mm=0.5, velocity_unit="mm/s")
+    none = MotorUnits.none(recording)
+    assert (none.n_units, none.image_shape, none.n_frames) == (0, (10, 12), 100)
+    assert (none.frame_rate_hz, none.pixel_mm, none.velocity_unit) == (400.0, 0.5, "mm/s")
+    mask = np.zeros((1, 10, 12))
+    mask[0, 2:4, 3:6] = 1
+    units = MotorUnits.of(recording, mask, np.arange(100)[None], [1])
+    assert (units.territories.dtype, units.twitch_trains.dtype, units.scores.dtype) == (bool, np.float32, np.float32)
+    np.testing.assert_allclose(units.centres_mm, [[1.5, 2.25]])
+    result = Result.of_units(units, firings=[[0.1]], method="mine")
+    assert isinstance(result, MotorUnits) and result.method == "mine" and result.velocity_unit == "mm/s"
+    np.testing.assert_array_equal(result.territories, units.territories)
+    with pytest.raises(InputError, match="motor units: twitch_trains: expected 1 units, got 2"):
+        MotorUnits.of(recording, mask, np.zeros((2, 100)), [1])
 
 
 def test_geometry_by_hand():

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from muspipe.evaluation.firings import rate_of_agreement
+from muspipe.evaluation.metrics import rate_of_agreement
 from muspipe.firings import find_firings
 from simulator import SCENARIOS, SimulationConfig, activity, simulate
 from simulator.tissue import response_maps

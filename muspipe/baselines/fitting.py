@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from muspipe.baselines.shapes import dilate, flat, plateau, threshold_shape
+from muspipe.baselines.shapes import dilate, plateau, threshold_shape
 from muspipe.leastsquares import fit_signals
+from muspipe.territories import flat
 
 
 def fit_maps(signals: np.ndarray, velocity: np.ndarray, ridge: float = 1e-3) -> np.ndarray:

@@ -1,0 +1,35 @@
+"""Arguments of the commands that run a method: which one, and its settings."""
+
+from __future__ import annotations
+
+import argparse
+
+from muspipe.identification.method import DEFAULT_METHOD, Entry, methods_help
+
+
+def add_method(parser: argparse.ArgumentParser, table: dict[str, Entry]) -> None:
+    """`--method`, a name in the table; `--set`, which may be repeated; `--signals`, the setting that people change
+    most."""
+    parser.add_argument("--method", default=DEFAULT_METHOD, metavar="NAME", help=methods_help(table))
+    parser.add_argument(
+        "--signals",
+        metavar="KIND",
+        help="how twitch trains are computed, of methods with this setting: network, least-squares, mean, or ica, the "
+        "separation's own; default: what measured best",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="a setting of the method, e.g. min_score=0.5, or ica.min_score=0.5 inside another; may be repeated",
+    )
+
+
+def given_settings(args: argparse.Namespace) -> dict:
+    """{name: value} of --signals and --set. InputError for a --set without "="."""
+    from simulator.shared.settings import parse_assignments
+
+    signals = {} if args.signals is None else {"signals": args.signals}
+    return signals | parse_assignments(args.settings)

@@ -1,0 +1,38 @@
+"""The main job: from a recording to its motor units."""
+
+from __future__ import annotations
+
+from muspipe.errors import InputError
+from muspipe.firings import find_firings
+from muspipe.identification.method import DEFAULT_METHOD, Method, get_method, name_of, settings_of
+from muspipe.recordings.recording import Recording
+from muspipe.recordings.result import Result
+
+
+def identify(recording: Recording, method: str | Method = DEFAULT_METHOD, **settings) -> Result:
+    """Find the motor units of a recording: territories (n, H, W), twitch trains (n, T), firings [s], scores (n,).
+
+    method: a name in `muspipe.identification.method.METHODS`, with settings that differ from its defaults; or a method
+    itself, with its settings inside. The result keeps all settings. Raises InputError (a ValueError) for anything but a
+    Recording, for an unknown method or setting, and for a value that does not fit.
+    """
+    if not isinstance(recording, Recording):
+        raise InputError(
+            f"identify: expected a Recording, got {type(recording).__name__}: make one with load_recording(path) or "
+            "Recording(velocity, frame_rate_hz=..., pixel_mm=...)"
+        )
+    if isinstance(method, str):
+        name, method = method, get_method(method, settings)
+    elif settings:
+        raise InputError(f"identify: expected {', '.join(settings)} inside the method that was given, got it beside")
+    else:
+        name = name_of(method)
+    used = settings_of(method)  # first: a network that is missing is noticed before the work
+    units = method.find(recording)
+    return Result.of_units(
+        units,
+        firings=find_firings(units.twitch_trains, units.frame_rate_hz),
+        method=name,
+        settings=used,
+        source={"name": recording.source_name, "sha256": recording.source_sha256},
+    )

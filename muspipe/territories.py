@@ -1,0 +1,57 @@
+"""Territories as masks: how much they share, where their centres are, which are the same, and discs in their place.
+
+Masks are bool (n, H, W), or already flat (n, P). Positions are (y, x) [px] from the image's top left corner, so the
+middle of the first pixel is at (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def flat(masks: np.ndarray) -> np.ndarray:
+    """Masks (n, H, W) -> float32 (n, P)."""
+    masks = np.asarray(masks)
+    return masks.reshape(len(masks), np.prod(masks.shape[1:], dtype=int)).astype(np.float32, copy=False)
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of every mask of a (n) with every mask of b (m): float64 (n, m); 0 for two empty ones."""
+    shared, area_a, area_b = _shared_pixels(a, b)
+    return shared / np.maximum(area_a + area_b - shared, 1)
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Shared pixels over the smaller mask's pixels, of every mask of a (n) with every mask of b (m): float64 (n, m)."""
+    shared, area_a, area_b = _shared_pixels(a, b)
+    return shared / np.maximum(np.minimum(area_a, area_b), 1)
+
+
+def distinct(masks: np.ndarray, same_iou: float) -> list[int]:
+    """Indices of the masks, given best first, that have pixels and no better mask among them with an IoU above
+    same_iou."""
+    masks = flat(masks)
+    same = iou(masks, masks) > same_iou
+    kept: list[int] = []
+    for index in np.flatnonzero(masks.any(axis=1)):
+        if not same[index, kept].any():
+            kept.append(int(index))
+    return kept
+
+
+def centroid(mask: np.ndarray) -> np.ndarray:
+    """Mean (y, x) [px] of the pixels of a mask (H, W); NaN for one without pixels."""
+    return np.argwhere(mask).mean(axis=0) + 0.5 if mask.any() else np.full(2, np.nan)
+
+
+def discs(centres: np.ndarray, radii: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """bool (n, H, W): the pixels whose middle is within radius (n,) [px] of centre (n, 2) [px]. shape: (H, W)."""
+    cy, cx = np.reshape(centres, (-1, 2)).T[..., None, None]
+    y, x = np.arange(shape[0])[:, None] + 0.5, np.arange(shape[1]) + 0.5
+    return (y - cy) ** 2 + (x - cx) ** 2 <= np.asarray(radii)[:, None, None] ** 2
+
+
+def _shared_pixels(a, b):
+    """Shared pixels (n, m), areas (n, 1) and (1, m), float64. float32 counts up to 2**24 pixels exactly."""
+    a, b = flat(a), flat(b)
+    return (a @ b.T).astype(np.float64), a.sum(axis=1, dtype=np.float64)[:, None], b.sum(axis=1, dtype=np.float64)[None]

@@ -1,0 +1,58 @@
+"""Masks that a person can count."""
+
+import numpy as np
+import pytest
+
+from muspipe.territories import centroid, discs, distinct, flat, iou, overlap
+
+
+def mask(*columns, height=1, width=10):
+    out = np.zeros((height, width), bool)
+    out[:, list(columns)] = True
+    return out
+
+
+def test_iou_and_overlap_of_every_pair():
+    a, b = np.array([mask(0, 1, 2, 3), mask()]), np.array([mask(2, 3, 4, 5, 6, 7), mask(), mask(1)])
+    assert iou(a, b).tolist() == [[2 / 8, 0, 1 / 4], [0, 0, 0]]  # 2 shared of 8
+    assert overlap(a, b).tolist() == [[2 / 4, 0, 1 / 1], [0, 0, 0]]
+    np.testing.assert_array_equal(iou(flat(a), flat(b)), iou(a, b))
+    none = np.zeros((0, 1, 10), bool)
+    assert iou(none, b).shape == overlap(none, b).shape == (0, 3) and flat(none).shape == (0, 10)
+
+
+def test_large_masks_are_counted_exactly():
+    whole = np.ones((1, 1000, 1000), bool)
+    part = whole.copy()
+    part[0, 0, 0] = False
+    assert iou(whole, part)[0, 0] == 999_999 / 1_000_000
+
+
+def test_distinct_keeps_the_better_of_two():
+    masks = np.array([mask(0, 1, 2, 3), mask(0, 1, 2), mask(), mask(2, 3), mask(0, 1, 2, 3, 4, 5)])
+    # IoU with the first: 3/4, none, 2/4, 4/6
+    assert distinct(masks, 0.7) == [0, 3, 4]
+    assert distinct(masks, 0.75) == [0, 1, 3, 4]  # not above
+    assert distinct(masks, 0.4) == [0]
+    assert distinct(masks[:0], 0.5) == []
+
+
+def test_a_mask_that_was_dropped_drops_no_other():
+    masks = np.array([mask(0, 1, 2, 3), mask(2, 3, 4, 5), mask(4, 5, 6, 7)])  # neighbours share 2 of 6
+    assert distinct(masks, 0.3) == [0, 2]
+
+
+def test_centroid():
+    assert centroid(mask(2, 3, 4, height=2)).tolist() == [1.0, 3.5]  # of pixels whose middles are at 2.5, 3.5, 4.5
+    assert np.isnan(centroid(mask())).all()
+
+
+def test_discs():
+    # centre on a corner of pixels: the four whose middles are sqrt(1/2) away; on a middle: itself and four neighbours
+    small, plus = discs([(2, 3), (1.5, 1.5)], [0.71, 1.0], (4, 5))
+    assert np.argwhere(small).tolist() == [[1, 2], [1, 3], [2, 2], [2, 3]]
+    assert np.argwhere(plus).tolist() == [[0, 1], [1, 0], [1, 1], [1, 2], [2, 1]]
+    assert discs(np.zeros((0, 2)), [], (4, 5)).shape == (0, 4, 5)
+    (large,) = discs([(50, 50)], [20], (100, 100))
+    assert large.sum() == pytest.approx(np.pi * 400, rel=0.01)
+    np.testing.assert_allclose(centroid(large), (50, 50))
