@@ -1,5 +1,6 @@
 """Both loaders: equal batches from equal seeds, and batches that are what they say."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 
 from muspipe.data import BatchOptions, OnlineSource, open_dataset
 from muspipe.data.geometry import crop, crop_corner
-from muspipe.data.loader import detection_batches, twitch_batches
+from muspipe.data.loader import detection_batches, twitch_batch, twitch_batches
 from muspipe.data.records import RecordMaker
 from muspipe.errors import InputError
+from muspipe.leastsquares import fit_signals, signal_weights
 from simulator import SimulationConfig
 from simulator.generate import generate_dataset
 
@@ -121,6 +123,47 @@ def test_crop_is_cut_from_the_standardised_sequence(scenario):
         np.testing.assert_allclose(batch["trains"][first + unit], train, rtol=1e-4)
         assert batch["amplitudes"][first + unit] == pytest.approx(np.abs(train).max(), rel=1e-4)
         assert batch["scales"][first + unit] == pytest.approx(clean.std(), rel=1e-4)
+
+
+def test_noise_ends_at_the_border_of_the_image():
+    source = online(n=6)
+    maker = RecordMaker(source, options(flips=False, snr_db=0.0))
+    rows = np.array([(s, u, 0) for s in range(6) for u in range(source[s].n_units)])
+    corners = [crop_corner(source[s].territories[u], 16) for s, u, _ in rows]
+    crops = twitch_batch(maker, 0, rows)["crops"][..., 0]
+    outside = [~crop(np.ones((64, 64), bool), corner, 16) for corner in corners]
+    assert sum(mask.any() for mask in outside) >= 3  # some territories lie near the border
+    for image, mask in zip(crops, outside, strict=True):
+        assert (image[mask] == 0).all() and (image[~mask] != 0).any()
+
+
+def test_least_squares_signals_of_a_batch():
+    """Without noise what `fit_signals` finds in the standardised sequence; with noise, off by what it lets through."""
+    source = online(n=1)
+    chosen = options(refit=True, batch_size=100, drop_last=False, shuffle=False, flips=False, snr_db=None)
+    clean = source[0].render()
+    maps = source[0].territories.reshape(source[0].n_units, -1).astype(np.float32)
+    expected = fit_signals(maps, ((clean - clean.mean()) / clean.std()).reshape(-1, 400))
+    batch = next(twitch_batches(source, chosen))
+    np.testing.assert_allclose(batch["signals"], expected, atol=2e-5 * np.abs(expected).max())
+    noisy = next(twitch_batches(source, dataclasses.replace(chosen, snr_db=0.0)))
+    for unit, signal in enumerate(noisy["signals"]):
+        noise = signal * noisy["scales"][unit] - expected[unit] * clean.std()
+        let_through = np.linalg.norm(signal_weights(maps, unit))  # of independent noise whose power is the sequence's
+        assert noise.std() == pytest.approx(let_through * np.mean(clean**2) ** 0.5, rel=0.15)
+
+
+def test_the_first_epoch_may_begin_with_a_later_batch():
+    pytest.importorskip("tensorflow")
+    from muspipe.data import tfdata
+
+    source, chosen = online(), options(batch_size=2)
+    dataset = tfdata.detection_dataset(source, chosen, first_epoch=1, n_epochs=2, first_batch=2)
+    expected = [*list(detection_batches(source, chosen, 1))[2:], *detection_batches(source, chosen, 2)]
+    batches = list(dataset.as_numpy_iterator())
+    assert len(batches) == len(expected) == int(dataset.cardinality()) == 4
+    for batch, other in zip(batches, expected, strict=True):
+        np.testing.assert_array_equal(batch["masks"], other["masks"])
 
 
 def test_noise_in_a_crop_has_the_sequences_snr():

@@ -48,7 +48,8 @@ def test_rate_is_steady_from_the_lead_in_on():
 
 def test_units_do_not_start_together():
     first_s = renewal_trains(np.random.default_rng(3), np.full(2000, 10.0), CONFIG)[:, 0] + 0.6
-    assert first_s.std() > 0.02
+    assert first_s.mean() == pytest.approx(0.05, abs=0.003)  # half an interval of 0.1 s
+    assert first_s.std() == pytest.approx(0.1 / 12**0.5, rel=0.1)  # of the uniform distribution
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.3])
@@ -72,6 +73,11 @@ def test_moved_firings_land_on_the_other_unit_with_the_stated_jitter():
 
 def test_one_unit_has_nobody_to_join():
     times_s = renewal_trains(np.random.default_rng(7), np.array([10.0]), CONFIG)
+    np.testing.assert_array_equal(synchronise(np.random.default_rng(8), times_s, 1.0, 0.0015), times_s)
+
+
+def test_a_firing_stays_if_its_partner_never_fires():
+    times_s = np.array([[0.1, 0.2], [np.nan, np.nan]])
     np.testing.assert_array_equal(synchronise(np.random.default_rng(8), times_s, 1.0, 0.0015), times_s)
 
 
