@@ -67,8 +67,9 @@ def train(folder, task, preset, options, steps):
     from tqdm import tqdm
 
     from muspipe.models import get_preset
+    from muspipe.training.run_folder import new_run
     from muspipe.training.settings import TrainSettings
-    from muspipe.training.trainer import Trainer, new_run
+    from muspipe.training.trainer import Trainer
 
     keras.backend.clear_session()
     whole = get_preset(task, preset)

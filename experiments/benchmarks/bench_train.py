@@ -22,25 +22,26 @@ TWO_STEPS = ("seg-paper",)  # of a minute each
 
 def measure(network, n_steps, batch_size):
     """Dict of the figures of one network, in this process."""
-    from muspipe.runtime import load_keras
+    from muspipe.runtime import load_keras, peak_memory_gb
 
     load_keras()
     import numpy as np
 
     from muspipe.data import BatchOptions
-    from muspipe.models import build, get_preset
-    from muspipe.training.devices import OneDevice, peak_memory_gb
-    from muspipe.training.examples import ONLINE_SEQUENCES, Examples, OnlineEpochs, input_rng, stream
+    from muspipe.models.presets import get_preset
+    from muspipe.training.devices import OneDevice
+    from muspipe.training.examples import Examples, OnlineEpochs, input_rng, stream
     from muspipe.training.schedules import get_schedule, make_optimizer
+    from muspipe.training.tasks import TASKS
     from simulator import SimulationConfig
 
-    task, preset = network.split("-")
-    schedule = get_schedule(task, "paper")
-    model = build(task, get_preset(task, preset), seed=0)
+    name, preset_name = network.split("-")
+    task, preset, schedule = TASKS[name], get_preset(name, preset_name), get_schedule(name, "paper")
+    model = preset.build(seed=0)
     model.compile(optimizer=make_optimizer(schedule.phases[0]))
     size = batch_size or schedule.batch_size
-    options = BatchOptions(batch_size=size, snr_db=20.0, **model.preset["data"])
-    epochs = OnlineEpochs([SimulationConfig.scenario("paper")], 0, ONLINE_SEQUENCES[task], "train")
+    options = BatchOptions(batch_size=size, snr_db=20.0, **preset.batch_options())
+    epochs = OnlineEpochs([SimulationConfig.scenario("paper")], 0, task.online_sequences, "train")
     examples = Examples(task, epochs, options)
 
     def inputs(step):
