@@ -21,15 +21,15 @@ TRIALS = {
         "mask channel": ("compact", {}),
         "mask channel, each crop on its own scale": ("compact", {"own_scale": True}),
         "mask channel, correlation in the loss": ("compact", {"correlation_weight": 0.2}),
-        "mask channel, trained on wrong territories": ("compact", {"data": {"territory_error": 1.0}}),
-        "least squares corrected": ("refit", {"data": {"territory_error": 0.0}}),
+        "mask channel, trained on wrong territories": ("compact", {"data.territory_error": 1.0}),
+        "least squares corrected": ("refit", {"data.territory_error": 0.0}),
         "least squares corrected, wrong territories": ("refit", {}),
     },
     "seg": {
         "compact (Mask R-CNN)": ("compact", {}),
         "centre": ("centre", {}),
-        "centre, one class of radius": ("centre", {"centre": {"radii_px": [4.0], "radius_spread": 10.0}}),
-        "centre, half as wide": ("centre", {"centre": {"maps": 32}}),
+        "centre, one class of radius": ("centre", {"centre.radii_px": [4.0], "centre.radius_spread": 10.0}),
+        "centre, half as wide": ("centre", {"centre.maps": 32}),
     },
 }
 
@@ -66,14 +66,11 @@ def train(folder, task, preset, options, steps):
     import keras
     from tqdm import tqdm
 
-    from muspipe.models import get_preset
     from muspipe.training.run_folder import new_run
     from muspipe.training.settings import TrainSettings
     from muspipe.training.trainer import Trainer
 
     keras.backend.clear_session()
-    whole = get_preset(task, preset)
-    changes = {key: {**whole[key], **value} if isinstance(value, dict) else value for key, value in options.items()}
     if not (folder / "config.json").exists():
         settings = TrainSettings(
             task,
@@ -84,7 +81,7 @@ def train(folder, task, preset, options, steps):
             clean_share=0.25,
             val_every=steps,
             n_units=(1, 30) if task == "seg" else None,
-            options=changes,
+            options=options,
         )
         new_run(folder, settings)
     with tqdm(total=steps, desc=folder.name, disable=None) as bar:

@@ -124,20 +124,28 @@ class Batches(keras.utils.PyDataset):
 
 
 def sample_inputs(sample, anchors, config, rng):
-    """A Sample as the model's inputs, without the axis of images: fixed shapes, ground truth zero-padded to G.
-
-    anchors (A, 4) [px]. RPN targets are those of all instances; of more than G, some are left out by chance.
-    """
-    match, deltas = build_rpn_targets(anchors, sample.class_ids, sample.boxes, config, rng)
-    n, limit = len(sample.class_ids), config.MAX_GT_INSTANCES
-    kept = np.sort(rng.choice(n, limit, replace=False)) if n > limit else np.arange(n)
-    rest = limit - len(kept)
+    """A Sample as the model's inputs, without the axis of images; anchors (A, 4) [px]."""
     return {
         "input_image": mold_image(sample.image, config),
         "input_image_meta": sample.image_meta.astype(np.float32),
+        **truth_inputs(sample.class_ids, sample.boxes, sample.masks, anchors, config, rng),
+    }
+
+
+def truth_inputs(class_ids, boxes, masks, anchors, config, rng):
+    """The truth of one picture as the model's inputs: fixed shapes, zero-padded to G instances.
+
+    class_ids int32 (N,), boxes int32 (N, 4) [px], masks bool (H, W, N), or mini-masks (h, w, N); anchors (A, 4) [px].
+    RPN targets are those of all instances; of more than G, some are left out by chance.
+    """
+    match, deltas = build_rpn_targets(anchors, class_ids, boxes, config, rng)
+    n, limit = len(class_ids), config.MAX_GT_INSTANCES
+    kept = np.sort(rng.choice(n, limit, replace=False)) if n > limit else np.arange(n)
+    rest = limit - len(kept)
+    return {
         "input_rpn_match": match[:, None],
         "input_rpn_bbox": deltas.astype(np.float32),
-        "input_gt_class_ids": np.pad(sample.class_ids[kept], (0, rest)),
-        "input_gt_boxes": np.pad(sample.boxes[kept], [(0, rest), (0, 0)]),
-        "input_gt_masks": np.pad(sample.masks[:, :, kept], [(0, 0), (0, 0), (0, rest)]),
+        "input_gt_class_ids": np.pad(class_ids[kept], (0, rest)),
+        "input_gt_boxes": np.pad(boxes[kept], [(0, rest), (0, 0)]),
+        "input_gt_masks": np.pad(masks[:, :, kept], [(0, 0), (0, 0), (0, rest)]),
     }

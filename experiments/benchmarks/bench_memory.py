@@ -49,7 +49,7 @@ def analysed(task, preset, batch_size, precision):
 
     from muspipe.data import BatchOptions
     from muspipe.data.sources import OnlineSource
-    from muspipe.models.presets import get_preset
+    from muspipe.models import get_preset
     from muspipe.training.schedules import get_schedule, make_optimizer
     from muspipe.training.tasks import TASKS
     from simulator import SimulationConfig
@@ -62,7 +62,7 @@ def analysed(task, preset, batch_size, precision):
     source = OnlineSource(SimulationConfig.scenario("paper"), 1, 8)
     options = BatchOptions(batch_size=2, snr_db=20.0, **chosen.batch_options())
     batch = next(TASKS[task].batches(source, options))
-    inputs = model.batch_inputs(batch, np.random.default_rng(0))
+    inputs = model.batch_inputs(batch | {"rng": np.random.default_rng(0)})
     shapes = {k: jax.ShapeDtypeStruct((batch_size, *v.shape[1:]), v.dtype) for k, v in inputs.items()}
     # the state is what Keras itself gives its jitted step, and lets it overwrite
     state = model._get_jax_state(

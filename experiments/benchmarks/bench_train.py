@@ -28,7 +28,7 @@ def measure(network, n_steps, batch_size):
     import numpy as np
 
     from muspipe.data import BatchOptions
-    from muspipe.models.presets import get_preset
+    from muspipe.models import get_preset
     from muspipe.training.devices import OneDevice
     from muspipe.training.examples import Examples, OnlineEpochs, input_rng, stream
     from muspipe.training.schedules import get_schedule, make_optimizer
@@ -45,7 +45,7 @@ def measure(network, n_steps, batch_size):
     examples = Examples(task, epochs, options)
 
     def inputs(step):
-        return model.batch_inputs(examples.batch(step), input_rng(0, step))
+        return model.batch_inputs(examples.batch(step) | {"rng": input_rng(0, step)})
 
     batches = [inputs(0)]
     device = OneDevice()

@@ -52,7 +52,7 @@ def export_network(run, name: str, folder, before=()) -> tuple[Path, float]:
     weights.save(model, path, {"name": name, "step": meta["step"]}, dtype="float16")
     card = {
         "name": name,
-        "preset": model.preset["name"],  # TEMPORARY
+        "preset": model.preset.name,
         "weights": model.count_params(),
         "training": training,
         "step": meta["step"],

@@ -6,7 +6,6 @@ import numpy as np
 
 from muspipe.data.standardise import standardise
 from muspipe.identification import windows
-from muspipe.models.presets import detection_of
 
 BATCH = 8
 """Windows a call of the network."""
@@ -22,11 +21,10 @@ def find_territories(
     0..1, begins; None: as the preset says.
     """
     preset = model.preset
-    own = detection_of(preset)
-    min_score = own["min_score"] if min_score is None else min_score
-    mask_level = own["mask_level"] if mask_level is None else mask_level
-    window = tuple(preset["input_shape"][:3])
-    grid = windows.to_grid(velocity, frame_rate_hz, pixel_mm, preset["grid"])
+    min_score = preset.detection.min_score if min_score is None else min_score
+    mask_level = preset.detection.mask_level if mask_level is None else mask_level
+    window = preset.input_shape[:3]
+    grid = windows.to_grid(velocity, frame_rate_hz, pixel_mm, preset.grid)
     shape = grid.shape[:2]
     grid = windows.padded(grid, window)
     corners = windows.corners(grid.shape, window)

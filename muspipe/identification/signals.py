@@ -32,13 +32,13 @@ def network_signals(
     """By a twitch network, from a crop around each territory of the standardised sequence. A recording of other pixels,
     frame rate or length than the network's is resampled, and cut into windows of time that fade into each other."""
     n, n_frames = len(territories), velocity.shape[2]
-    grid = windows.to_grid(velocity, frame_rate_hz, pixel_mm, model.preset["grid"])
+    grid = windows.to_grid(velocity, frame_rate_hz, pixel_mm, model.preset.grid)
     mean, sd = float(grid.mean(dtype=np.float64)), float(grid.std(dtype=np.float64))
     if n == 0 or sd == 0:
         return np.zeros((n, n_frames), np.float32)
     grid = (grid - np.float32(mean)) / np.float32(sd)
     masks = windows.on_grid(territories, grid.shape[:2])
-    frames = model.preset["input_shape"][2]
+    frames = model.preset.input_shape[2]
     padded = windows.padded(grid, (1, 1, frames))
     trains, weights = np.zeros((n, padded.shape[2])), np.zeros(padded.shape[2])
     fade = np.minimum(np.arange(1, frames + 1), np.arange(frames, 0, -1)).clip(max=windows.OVERLAP_FRAMES)
@@ -47,7 +47,7 @@ def network_signals(
         trains[:, part] += fade * _predicted(model, padded[:, :, part], masks)
         weights[part] += fade
     trains = (sd * trains / weights)[:, : grid.shape[2]]
-    return windows.frames_from_grid(trains, n_frames, frame_rate_hz, model.preset["grid"]).astype(np.float32)
+    return windows.frames_from_grid(trains, n_frames, frame_rate_hz, model.preset.grid).astype(np.float32)
 
 
 def _predicted(model, standardised, territories):
@@ -66,13 +66,13 @@ def _predicted(model, standardised, territories):
 def crop_inputs(preset: dict, standardised: np.ndarray, territories: np.ndarray) -> dict[str, np.ndarray]:
     """What a twitch network sees of each territory (n): crops (n, S, S, T, 1), and as the preset asks
     masks (n, S, S) and signals (n, T)."""
-    size = preset["input_shape"][0]
+    size = preset.input_shape[0]
     corners = [crop_corner(territory, size) for territory in territories]
     crops = np.stack([crop(standardised, corner, size, axes=(0, 1)) for corner in corners])[..., None]
     inputs = {"crops": crops}
-    if preset["mask_channel"]:
+    if preset.mask_channel:
         masks = [crop(territory, corner, size) for territory, corner in zip(territories, corners, strict=True)]
         inputs["masks"] = np.stack(masks).astype(np.float32)
-    if preset["refit"]:
+    if preset.refit:
         inputs["signals"] = least_squares(standardised, territories)
     return inputs

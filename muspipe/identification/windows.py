@@ -23,11 +23,11 @@ OVERLAP_FRAMES = 80
 
 def to_grid(velocity: np.ndarray, frame_rate_hz: float, pixel_mm: float, grid: dict) -> np.ndarray:
     """Velocity float32 (H', W', T') with the grid's frame_rate_hz and pixel_mm; (H', W') at least 1 px."""
-    ratio = grid["frame_rate_hz"] / frame_rate_hz
+    ratio = grid.frame_rate_hz / frame_rate_hz
     if abs(ratio - 1) > SAME:
         step = Fraction(ratio).limit_denominator(200)
         velocity = resample_poly(velocity, step.numerator, step.denominator, axis=2, padtype="line")
-    zoom = pixel_mm / grid["pixel_mm"]
+    zoom = pixel_mm / grid.pixel_mm
     if abs(zoom - 1) > SAME:
         shape = [max(1, round(n * zoom)) for n in velocity.shape[:2]]
         velocity = resize(velocity, (*shape, velocity.shape[2]), order=1, mode="edge", anti_aliasing=zoom < 1)
@@ -61,9 +61,9 @@ def on_grid(territories: np.ndarray, image_shape: tuple[int, int]) -> np.ndarray
 
 def frames_from_grid(trains: np.ndarray, n_frames: int, frame_rate_hz: float, grid: dict) -> np.ndarray:
     """Trains (n, T) at the recording's frames, of those on the grid (n, T')."""
-    if abs(grid["frame_rate_hz"] / frame_rate_hz - 1) <= SAME:
+    if abs(grid.frame_rate_hz / frame_rate_hz - 1) <= SAME:
         return trains
-    times = np.arange(trains.shape[1]) / grid["frame_rate_hz"]
+    times = np.arange(trains.shape[1]) / grid.frame_rate_hz
     at = np.minimum(np.arange(n_frames) / frame_rate_hz, times[-1])
     return CubicSpline(times, trains, axis=1)(at)
 

@@ -4,8 +4,8 @@ import importlib
 
 _EXPORTS = {
     "PRESETS": "muspipe.models.presets",
-    "build": "muspipe.models.networks",
     "get_preset": "muspipe.models.presets",
+    "read_preset": "muspipe.models.presets",
 }
 __all__ = sorted(_EXPORTS)
 

@@ -1,17 +1,84 @@
-"""What our own networks share: made of a preset, given one dict of inputs with the truth in it, their own loss."""
+"""What our own networks share, and what their presets share: plain values, kept whole in every weight file."""
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
+
 import keras
+
+from muspipe.errors import InputError
+from simulator.shared.settings import changed, check, setting
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pixel and frame rate of what a network sees; recordings with others are resampled."""
+
+    pixel_mm: int | float = setting(0.625, "side of a pixel", unit="mm", above=0)
+    frame_rate_hz: int | float = setting(400, "frame rate", unit="Hz", above=0)
+
+    def __post_init__(self):
+        check(self)
+
+
+@dataclass(frozen=True)
+class ConvStage:
+    """A Conv3D with batch normalisation and ReLU."""
+
+    maps: int = setting(dataclasses.MISSING, "channels", least=1)
+    kernel: tuple[int, int, int] = setting(dataclasses.MISSING, "y, x, t", least=1)
+    stride: tuple[int, int, int] = setting((1, 1, 1), "y, x, t", least=1)
+
+    def __post_init__(self):
+        check(self)
+
+
+class Preset:
+    """Numbers of a network. Subclasses are frozen dataclasses that stand beside their network, name these fields and
+    their own in the order in which they are stored, and build it."""
+
+    task: str
+    name: str
+    input_shape: tuple[int, int, int, int]
+    grid: Grid
+    data: dict
+
+    def __post_init__(self):
+        check(self, f"preset {self.name}: ")
+
+    def to_dict(self) -> dict:
+        """Plain values for JSON; `muspipe.models.presets.read_preset` reads them."""
+        return _plain(dataclasses.asdict(self))
+
+    def changed(self, changes: dict) -> Preset:
+        """The preset with changes {name: value}, "outer.inner" for inner values. InputError for what is unknown or
+        wrong."""
+        return changed(self, changes, f"preset {self.name}")
+
+    def batch_options(self) -> dict:
+        """The BatchOptions that the network wants changed."""
+        return dict(self.data)
+
+    def build(self, seed: int = 0) -> keras.Model:
+        """The network, not compiled, all weights there. seed: of the initial weights and of all choices of the
+        training."""
+        raise NotImplementedError
+
+    def build_for_inference(self) -> keras.Model:
+        """The same network, to be used and not trained."""
+        return self.build()
 
 
 class PresetNetwork(keras.Model):
-    """preset: see muspipe.models.presets; layers_model: the layers as a functional model. Subclasses have `call`,
-    `compute_loss(x=inputs, y_pred=outputs)` and are made again by their preset alone."""
+    """preset: its Preset; layers_model: the layers as a functional model. Subclasses have `call`,
+    `compute_loss(x=inputs, y_pred=outputs)`, and `preset_class`, with which they are made again from plain values."""
 
+    preset_class: type[Preset]
     loss_names: tuple[str, ...] = ()
+    freezable: tuple[str, ...] = ()
 
-    def __init__(self, preset: dict, layers_model: keras.Model, name: str):
+    def __init__(self, preset: Preset, layers_model: keras.Model, name: str):
         super().__init__(name=name, autocast=False)
         self.preset = preset
         self.layers_model = layers_model
@@ -32,8 +99,29 @@ class PresetNetwork(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def get_config(self):
-        return {"preset": self.preset, "name": self.name}
+        return {"preset": self.preset.to_dict(), "name": self.name}
 
     @classmethod
     def from_config(cls, config):
-        return cls(**config)
+        return cls(cls.preset_class(**config["preset"]), name=config["name"])
+
+
+def freeze(model: keras.Model, part: str | None) -> None:
+    """Train all of a network but `part`, or all of it (None). Before `compile`. InputError for a part that it has not.
+
+    A network with `freezable` parts has `train_all_but(part)`."""
+    if part is not None and part not in model.freezable:
+        parts = ", ".join(model.freezable) or "none"
+        raise InputError(
+            f"freeze: preset {model.preset.name} has no part {part!r} that can be frozen (it has {parts}); take "
+            "--schedule short"
+        )
+    if model.freezable:
+        model.train_all_but(part)
+
+
+def _plain(value):
+    """Tuples as lists, at any depth."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple | list) else value

@@ -7,6 +7,8 @@ CenterNet (Zhou et al. 2019, arXiv 1904.07850): focal loss on the peaks, L1 on w
 
 from __future__ import annotations
 
+from dataclasses import MISSING, dataclass
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -14,22 +16,63 @@ from scipy.ndimage import maximum_filter
 
 from muspipe.data.truth import MOTOR_UNIT
 from muspipe.errors import InputError
-from muspipe.models.base import PresetNetwork
-from muspipe.models.frontend import FRONT_END, frontend
-from muspipe.models.weights import load_into, read
+from muspipe.models.base import Grid, Preset, PresetNetwork
+from muspipe.models.frontend import FRONT_END, FrontEndStage, frontend
+from muspipe.models.segmentation import Detection
+from muspipe.models.weights import load_into, stored_preset
+from simulator.shared.settings import check, setting
 
 LOSS_NAMES = ("peak_loss", "offset_loss", "radius_loss")
 _RARE = 0.01  # what every cell says of a peak to begin with
 
 
-def centre_layers(preset: dict) -> keras.Model:
+@dataclass(frozen=True)
+class CentreDetector:
+    """Numbers of what follows the front end."""
+
+    maps: int = setting(64, "channels", least=1)
+    dilations: tuple[int, ...] = setting((1, 2, 1, 4, 1, 1), "of the residual blocks", least=1)
+    radii_px: tuple[float, ...] = setting((2.4, 3.4, 4.8, 6.8), "classes of radius", unit="px", above=0)
+    spread: float = setting(0.2, "SD of a peak, as a share of the radius", above=0)
+    radius_spread: float = setting(0.25, "SD of a peak over classes, of the logarithm of the radius", above=0)
+    near: float = setting(0.5, "cells that are this much of a peak learn its geometry", least=0, most=1)
+    loss_weights: dict = setting(dict, "weight of each loss")
+    lowest_score: float = setting(0.05, "peaks below are no candidates", least=0, most=1)
+    candidates: int = setting(200, "peaks looked at", least=1)
+    same_iou: float = setting(0.7, "of two discs more alike than this the lower is dropped", least=0, most=1)
+
+    def __post_init__(self):
+        check(self)
+        if set(self.loss_weights) != set(LOSS_NAMES):
+            raise InputError(f"loss_weights: expected one for each of {', '.join(LOSS_NAMES)}, got {self.loss_weights}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CentrePreset(Preset):
+    """Numbers of a front end with a map of centres behind it."""
+
+    task: str = setting("seg", "kind of network", choices=("seg",))
+    name: str = setting(MISSING, "name")
+    input_shape: tuple[int, int, int, int] = setting(MISSING, "H, W [px], T [frames], 1", least=1)
+    grid: Grid = setting(MISSING, "pixel and frame rate")
+    frontend: tuple[FrontEndStage, ...] = setting(MISSING, "stages of the front end")
+    data: dict = setting(MISSING, "changes of BatchOptions")
+    detection: Detection = setting(MISSING, "what of the output is used")
+    centre: CentreDetector = setting(MISSING, "what follows the front end")
+
+    def build(self, seed: int = 0) -> CentreNetwork:
+        keras.utils.set_random_seed(seed)
+        return CentreNetwork(self)
+
+
+def centre_layers(preset: CentrePreset) -> keras.Model:
     """Sequences (B, H, W, T, 1) -> (B, h, w, S, 4): logit of a peak, offset of the territory's centre from the cell's
     (y, x) [cells], logarithm of its radius over that of the class."""
-    detector = preset["centre"]
-    maps, classes = detector["maps"], len(detector["radii_px"])
-    stem = frontend(preset["input_shape"], preset["frontend"])
+    detector = preset.centre
+    maps, classes = detector.maps, len(detector.radii_px)
+    stem = frontend(preset.input_shape, preset.frontend)
     x = _convolution(stem.output, maps, 1, 1, "narrow")
-    for i, dilation in enumerate(detector["dilations"], start=1):
+    for i, dilation in enumerate(detector.dilations, start=1):
         residual = _convolution(x, maps, 3, dilation, f"block{i}_a")
         residual = _convolution(residual, maps, 3, 1, f"block{i}_b", activation=False)
         x = layers.ReLU(name=f"block{i}_relu")(layers.Add(name=f"block{i}_add")([x, residual]))
@@ -64,9 +107,10 @@ class CentreNetwork(PresetNetwork):
     """Takes a dict of images (B, H, W, T, 1), standardised -> (B, h, w, S, 4), see `centre_layers`. To train, the dict
     also holds target (B, h, w, S, 4): peak 0..1 and the geometry, which counts where the peak is above `near`."""
 
+    preset_class = CentrePreset
     loss_names = LOSS_NAMES
 
-    def __init__(self, preset: dict, name: str = "centre"):
+    def __init__(self, preset: CentrePreset, name: str = "centre"):
         super().__init__(preset, centre_layers(preset), name)
 
     def call(self, inputs, training=False):
@@ -74,7 +118,7 @@ class CentreNetwork(PresetNetwork):
 
     def losses_of(self, inputs, outputs):
         """The three losses by name, unweighted, each a mean over the territories of the batch."""
-        target, near = inputs["target"], self.preset["centre"]["near"]
+        target, near = inputs["target"], self.preset.centre.near
         peak = target[..., 0]
         n = ops.maximum(ops.sum(ops.cast(peak >= 1, "float32")), 1.0)
         weight = ops.where(peak >= near, peak, 0.0)[..., None]
@@ -90,37 +134,36 @@ class CentreNetwork(PresetNetwork):
         total = 0.0
         for name, loss in self.losses_of(x, y_pred).items():
             self.loss_trackers[name].update_state(loss)
-            total = total + self.preset["centre"]["loss_weights"][name] * loss
+            total = total + self.preset.centre.loss_weights[name] * loss
         return total
 
-    def batch_inputs(self, batch: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """What the network trains on, from a batch of `detection_batches`. rng is not needed."""
+    def batch_inputs(self, batch: dict) -> dict[str, np.ndarray]:
+        """What the network trains on, from a batch of `detection_batches`."""
         examples = zip(batch["masks"], batch["class_ids"], strict=True)
         target = [self._target(masks[class_ids == MOTOR_UNIT]) for masks, class_ids in examples]
         return {"images": batch["images"], "target": np.stack(target)}
 
-    def freeze(self, part: str | None) -> None:
-        """Nothing of this network is ever frozen. InputError if asked to."""
-        if part is not None:
-            raise InputError(f"freeze: preset {self.preset['name']} has no {part!r}; take --schedule short")
-
     def load_initial_weights(self, path) -> None:
         """All weights from a file of muspipe of the same preset; of another segmentation network, those of the front
         end. InputError if they do not fit."""
-        preset, _, _ = read(path)
-        load_into(self, path, part="" if "centre" in preset else FRONT_END)
+        same = stored_preset(path).get("name") == self.preset.name
+        load_into(self, path, part="" if same else FRONT_END)
 
-    def territories(self, images: np.ndarray, level: float | None = None):
+    def territories(self, images: np.ndarray, mask_level: float | None = None):
         """Yields (territories bool (n, H, W), scores float32 (n,)), best first, of each of the images (B, H, W, T),
-        standardised. level is not used: a territory is a disc."""
+        standardised. InputError for a mask_level: a territory is a disc."""
+        if mask_level is not None:
+            raise InputError(
+                f"mask_level: expected none, as the territories of {self.preset.name} are discs, got {mask_level}"
+            )
         outputs = np.asarray(self.predict_on_batch({"images": images[..., None]}), np.float32)
         for output in outputs:
-            yield discs_of(output, self.preset["centre"], images.shape[1:3])
+            yield discs_of(output, self.preset.centre, images.shape[1:3])
 
     def _target(self, masks):
         """float32 (h, w, S, 4) of the territories bool (n, H, W) of a sequence."""
-        detector, (height, width) = self.preset["centre"], self.layers_model.output.shape[1:3]
-        radii_px = np.asarray(detector["radii_px"], np.float32)
+        detector, (height, width) = self.preset.centre, self.layers_model.output.shape[1:3]
+        radii_px = np.asarray(detector.radii_px, np.float32)
         target = np.zeros((height, width, len(radii_px), 4), np.float32)
         stride = masks.shape[1] / height
         y, x = np.ogrid[:height, :width]
@@ -131,9 +174,9 @@ class CentreNetwork(PresetNetwork):
             cy, cx = (rows.mean() + 0.5) / stride, (columns.mean() + 0.5) / stride
             radius = np.sqrt(len(rows) / np.pi)
             apart = np.log(radius / radii_px)
-            spread = max(detector["spread"] * radius / stride, 0.4)
+            spread = max(detector.spread * radius / stride, 0.4)
             away = ((y + 0.5 - cy) ** 2 + (x + 0.5 - cx) ** 2)[..., None]
-            distance = away / spread**2 + (apart / detector["radius_spread"]) ** 2
+            distance = away / spread**2 + (apart / detector.radius_spread) ** 2
             nearest = np.unravel_index(distance.argmin(), distance.shape)
             peak = np.exp(-0.5 * distance)
             peak[nearest] = 1
@@ -143,24 +186,24 @@ class CentreNetwork(PresetNetwork):
         return target
 
 
-def discs_of(output: np.ndarray, detector: dict, image_shape) -> tuple[np.ndarray, np.ndarray]:
+def discs_of(output: np.ndarray, detector: CentreDetector, image_shape) -> tuple[np.ndarray, np.ndarray]:
     """(territories bool (n, H, W), scores float32 (n,)), best first, of one image's output (h, w, S, 4).
 
-    A cell that is the highest of its 3 x 3 neighbours is a disc; of two discs with an IoU above detector["same_iou"]
+    A cell that is the highest of its 3 x 3 neighbours is a disc; of two discs with an IoU above detector.same_iou
     the lower is dropped.
     """
     with np.errstate(over="ignore"):
         scores = 1 / (1 + np.exp(-output[..., 0]))
-    peaks = (scores == maximum_filter(scores, (3, 3, 1))) & (scores >= detector["lowest_score"])
+    peaks = (scores == maximum_filter(scores, (3, 3, 1))) & (scores >= detector.lowest_score)
     i, j, k = np.nonzero(peaks)
-    order = np.argsort(-scores[i, j, k], kind="stable")[: detector["candidates"]]
+    order = np.argsort(-scores[i, j, k], kind="stable")[: detector.candidates]
     i, j, k = i[order], j[order], k[order]
     stride = image_shape[0] / output.shape[0]
     cy, cx = (i + 0.5 + output[i, j, k, 1]) * stride, (j + 0.5 + output[i, j, k, 2]) * stride
-    radii_px = np.asarray(detector["radii_px"])[k] * np.exp(np.clip(output[i, j, k, 3], -1, 1))
+    radii_px = np.asarray(detector.radii_px)[k] * np.exp(np.clip(output[i, j, k, 3], -1, 1))
     y, x = np.arange(image_shape[0])[:, None] + 0.5, np.arange(image_shape[1]) + 0.5
     discs = (y - cy[:, None, None]) ** 2 + (x - cx[:, None, None]) ** 2 <= radii_px[:, None, None] ** 2
-    kept = _distinct(discs, detector["same_iou"])
+    kept = _distinct(discs, detector.same_iou)
     return discs[kept], scores[i, j, k][kept].astype(np.float32)
 
 

@@ -38,9 +38,18 @@ def load(name: str):
     """The network, of mode "inference", of a name or path. InputError if it is not there or damaged."""
     if "keras" not in sys.modules:
         load_keras()
-    return _load(str(path_of(name)))[0]
+    return _load(str(path_of(name)))
 
 
 @functools.lru_cache(maxsize=4)
 def _load(path):
-    return weights.load_model(path)
+    return load_model(path)[0]
+
+
+def load_model(path):
+    """(network, meta values) from a weight file alone: the network of the preset in it, for inference. InputError if
+    the file is damaged or of another kind."""
+    from muspipe.models.presets import read_preset  # here, as it loads Keras
+
+    model = read_preset(weights.stored_preset(path)).build_for_inference()
+    return model, weights.load_into(model, path)

@@ -5,19 +5,23 @@ B sequences of H x W px and T frames, G ground-truth units at most, A anchors.
 
 from __future__ import annotations
 
+from dataclasses import MISSING, dataclass
+
 import keras
 import numpy as np
 
 from mrcnn.anchors import config_anchors
 from mrcnn.config import LOSS_NAMES, Config
+from mrcnn.data import truth_inputs
 from mrcnn.masks import minimize_mask, unmold_mask
 from mrcnn.model import MaskRCNN
 from mrcnn.molding import compose_image_meta
-from mrcnn.rpn_targets import build_rpn_targets
 from mrcnn.weights import load_weights, read_weights
 from muspipe.errors import InputError
-from muspipe.models.frontend import frontend
+from muspipe.models.base import Grid, Preset
+from muspipe.models.frontend import FrontEndStage, frontend
 from muspipe.models.weights import is_weight_file, load_into
+from simulator.shared.settings import check, setting
 
 REPLACED = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
 """Layers that depend on the number of classes: they start anew when other classes' weights are loaded."""
@@ -25,25 +29,69 @@ STAGE_1 = {"conv1", "bn_conv1"}
 RESNET = r"(res|bn)[2345].*"
 
 
+@dataclass(frozen=True)
+class Detection:
+    """What of a segmentation network's output is used, unless a method's settings say otherwise."""
+
+    min_score: float = setting(0.7, "detections below are dropped", least=0, most=1)
+    mask_level: float | None = setting(0.5, "where a mask of the network, 0..1, begins; none: it has no masks")
+
+    def __post_init__(self):
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationPreset(Preset):
+    """Numbers of a front end with a Mask R-CNN behind it."""
+
+    task: str = setting("seg", "kind of network", choices=("seg",))
+    name: str = setting(MISSING, "name")
+    input_shape: tuple[int, int, int, int] = setting(MISSING, "H, W [px], T [frames], 1", least=1)
+    grid: Grid = setting(MISSING, "pixel and frame rate")
+    frontend: tuple[FrontEndStage, ...] = setting(MISSING, "stages of the front end")
+    data: dict = setting(MISSING, "changes of BatchOptions")
+    detection: Detection = setting(MISSING, "what of the output is used")
+    mask_rcnn: dict = setting(MISSING, "options of mrcnn.Config")
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.config()  # its options are checked
+
+    def config(self) -> Config:
+        """Of the Mask R-CNN. InputError for options that it does not take."""
+        try:
+            return Config(**self.mask_rcnn)
+        except ValueError as error:
+            raise InputError(f"preset {self.name}: mask_rcnn: {error}") from error
+
+    def build(self, seed: int = 0, mode: str = "training") -> Segmentation:
+        """mode: "training" or "inference"; both have the same weights."""
+        keras.utils.set_random_seed(seed)
+        return Segmentation(self, mode, seed=seed)
+
+    def build_for_inference(self) -> Segmentation:
+        return self.build(mode="inference")
+
+
 @keras.saving.register_keras_serializable(package="muspipe")
 class Segmentation(MaskRCNN):
     """MaskRCNN of velocity sequences: input_image is (B, H, W, T, 1), standardised; classes are background and unit.
-
-    preset: see muspipe.models.presets. mode, seed: as of MaskRCNN.
-    """
+    mode, seed: as of MaskRCNN."""
 
     loss_names = LOSS_NAMES
+    freezable = ("resnet",)
 
-    def __init__(self, preset: dict, mode: str = "training", *, seed: int = 0, name: str = "segmentation"):
-        stem = frontend(preset["input_shape"], preset["frontend"])
-        super().__init__(Config(**preset["mask_rcnn"]), mode, seed=seed, stem=stem, name=name)
+    def __init__(self, preset: SegmentationPreset, mode: str = "training", *, seed: int = 0, name="segmentation"):
+        stem = frontend(preset.input_shape, preset.frontend)
+        super().__init__(preset.config(), mode, seed=seed, stem=stem, name=name)
         self.preset = preset
         self._anchors_px = config_anchors(self.config)
 
-    def batch_inputs(self, batch: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """What the network trains on, from a batch of `detection_batches`; rng thins out the RPN's targets."""
+    def batch_inputs(self, batch: dict) -> dict[str, np.ndarray]:
+        """What the network trains on, from a batch of `detection_batches` and its `rng`, a Generator that thins out the
+        RPN's targets."""
         examples = zip(batch["boxes"], batch["masks"], batch["class_ids"], strict=True)
-        truth = [self._truth(boxes, masks, class_ids, rng) for boxes, masks, class_ids in examples]
+        truth = [self._truth(boxes, masks, class_ids, batch["rng"]) for boxes, masks, class_ids in examples]
         inputs = {name: np.stack([example[name] for example in truth]) for name in truth[0]}
         return {"input_image": batch["images"], "input_image_meta": self.image_metas(len(truth))} | inputs
 
@@ -53,10 +101,8 @@ class Segmentation(MaskRCNN):
         window, active = (0, 0, *shape[:2]), np.ones(self.config.NUM_CLASSES, int)
         return np.tile(compose_image_meta(0, shape, shape, window, 1, active).astype(np.float32), (n, 1))
 
-    def freeze(self, part: str | None) -> None:
-        """Train all but `part`, "resnet" (stages 2 to 5), or all of the network (None). Before `compile`."""
-        if part not in (None, "resnet"):
-            raise InputError(f"freeze: expected 'resnet' or None, got {part!r}")
+    def train_all_but(self, part: str | None) -> None:
+        """Train all but `part`, "resnet" (its stages 2 to 5), or all of the network (None). Before `compile`."""
         self.set_trainable("all" if part is None else rf"(?!{RESNET}).*")
 
     def load_initial_weights(self, path) -> object:
@@ -93,23 +139,15 @@ class Segmentation(MaskRCNN):
             raise InputError(
                 f"MAX_GT_INSTANCES: expected at least {n}, the units of a sequence, got {config.MAX_GT_INSTANCES}"
             )
-        pixels = boxes[:n].astype(np.int32)
-        match, deltas = build_rpn_targets(self._anchors_px, class_ids[:n], pixels, config, rng)
+        boxes = boxes[:n].astype(np.int32)
         masks = np.ascontiguousarray(np.moveaxis(masks[:n], 0, -1))
         if config.USE_MINI_MASK:
-            masks = minimize_mask(pixels, masks, config.MINI_MASK_SHAPE)
-        rest = config.MAX_GT_INSTANCES - n
-        return {
-            "input_rpn_match": match[:, None],
-            "input_rpn_bbox": deltas.astype(np.float32),
-            "input_gt_class_ids": np.pad(class_ids[:n].astype(np.int32), (0, rest)),
-            "input_gt_boxes": np.pad(pixels, [(0, rest), (0, 0)]),
-            "input_gt_masks": np.pad(masks, [(0, 0), (0, 0), (0, rest)]),
-        }
+            masks = minimize_mask(boxes, masks, config.MINI_MASK_SHAPE)
+        return truth_inputs(class_ids[:n].astype(np.int32), boxes, masks, self._anchors_px, config, rng)
 
     def get_config(self):
-        return {"preset": self.preset, "mode": self.mode, "seed": self.seed, "name": self.name}
+        return {"preset": self.preset.to_dict(), "mode": self.mode, "seed": self.seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config):
-        return cls(**config)
+        return cls(SegmentationPreset(**config["preset"]), config["mode"], seed=config["seed"], name=config["name"])

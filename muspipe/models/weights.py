@@ -36,7 +36,7 @@ def arrays_of(model) -> dict[str, np.ndarray]:
 
 
 def save(model, path, meta: dict | None = None, dtype: str = "float32") -> str:
-    """Write the weights of a model made by `muspipe.models.build`; returns the checksum. meta: plain values to keep."""
+    """Write the weights of a model made by a preset; returns the checksum. meta: plain values to keep."""
     with np.errstate(over="ignore"):  # told below
         arrays = {name: array.astype(dtype) for name, array in arrays_of(model).items()}
     if not all(np.isfinite(array).all() for array in arrays.values()):
@@ -45,7 +45,7 @@ def save(model, path, meta: dict | None = None, dtype: str = "float32") -> str:
     with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["format"] = FORMAT
         file.attrs["muspipe_version"] = muspipe.__version__
-        file.attrs["preset"] = json.dumps(model.preset)
+        file.attrs["preset"] = json.dumps(model.preset.to_dict())
         file.attrs["meta"] = json.dumps(meta or {})
         file.attrs["sha256"] = checksum
         for name, array in arrays.items():
@@ -79,6 +79,12 @@ def checksum_of(path) -> str:
         return file.attrs["sha256"]
 
 
+def stored_preset(path) -> dict:
+    """The plain values of the preset in a file. InputError as of `read`."""
+    with _opened(path) as file:
+        return json.loads(file.attrs["preset"])
+
+
 def load_into(model, path, part: str = "") -> dict:
     """Fill a model from a file of the same preset; returns the meta values. InputError if anything does not fit; the
     model is then as it was. part: only the weights whose names begin with it, the rest may be another network's."""
@@ -95,22 +101,13 @@ def load_into(model, path, part: str = "") -> dict:
     ]
     if problems:
         raise InputError(
-            f"{path}: weights of another network than {model.preset['task']} {model.preset['name']}: {problems[0]}"
+            f"{path}: weights of another network than {model.preset.task} {model.preset.name}: {problems[0]}"
             + (f", and {len(problems) - 1} more" if len(problems) > 1 else "")
         )
     variables = dict(zip(everything, _weights(model), strict=True))
     for name, array in arrays.items():
         variables[name].assign(array)
     return meta
-
-
-def load_model(path, *, mode: str = "inference"):
-    """(model, meta) from a file alone: the network of the preset in it, with its weights."""
-    from muspipe.models.networks import build
-
-    preset, _, _ = read(path)
-    model = build(preset["task"], preset, mode=mode)
-    return model, load_into(model, path)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import muspipe
 from muspipe.errors import InputError
+from muspipe.models.base import Preset
 from muspipe.models.presets import read_preset
 from muspipe.training.schedules import Schedule
 from muspipe.training.settings import TrainSettings
@@ -31,8 +32,7 @@ class Plan:
     """What a run is to do, whatever the preset and schedule of these names are now."""
 
     settings: TrainSettings
-    preset: object
-    """Of muspipe.models.presets."""
+    preset: Preset
     schedule: Schedule
     versions: dict[str, str]
     """Of what decides about the numbers, when the run began."""

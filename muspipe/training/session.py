@@ -13,6 +13,7 @@ import numpy as np
 from muspipe.data.options import BatchOptions
 from muspipe.data.sources import open_dataset
 from muspipe.errors import InputError
+from muspipe.models.base import freeze
 from muspipe.training.devices import OneDevice
 from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, input_rng
 from muspipe.training.run_folder import Plan
@@ -46,7 +47,7 @@ class Session:
         """Freeze, compile and choose the noise of the phase that a step is in."""
         phase, _, end = self.plan.schedule.at(step)
         with self.devices.scope():
-            self.model.freeze(phase.frozen)
+            freeze(self.model, phase.frozen)
             self.model.compile(optimizer=make_optimizer(phase))
         options = self.batch_options(phase)
         through_tensorflow = self.plan.settings.data is not None and keras.backend.backend() == "tensorflow"
@@ -68,7 +69,7 @@ class Session:
 
     def inputs(self, batch: dict, step: int) -> dict[str, np.ndarray]:
         """What the network takes, from the batch of a step."""
-        return self.model.batch_inputs(batch, input_rng(self.plan.settings.seed, step))
+        return self.model.batch_inputs(batch | {"rng": input_rng(self.plan.settings.seed, step)})
 
 
 class PhaseOfSession:

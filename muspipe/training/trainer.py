@@ -93,7 +93,7 @@ class Trainer:
         return stretch, found.damaged
 
     def _all_listeners(self, session, history):
-        """In an order that matters: what progress sees of a step is not yet in a checkpoint."""
+        """In the order in which they are told; the picture is drawn of the rows that are written."""
         facts = {"settings": dataclasses.asdict(self.plan.settings), "versions": versions()}
         progress = [] if self.progress is None else [Progress(self.progress, self.plan.schedule.steps)]
         return (

@@ -87,14 +87,17 @@ def checked(label: str, value, hint, facts: Facts):
 
 def changed(settings, changes: dict, what: str):
     """A copy of a dataclass instance with changes {name: value}; "outer.inner" reaches into a field that is a
-    dataclass. what: names the owner in the InputError for an unknown name."""
+    dataclass or a dictionary. what: names the owner in the InputError for an unknown name."""
     direct, nested = {}, {}
     known = described(type(settings))
     for name, value in changes.items():
         head, dot, rest = name.partition(".")
-        if head not in known or (dot and not dataclasses.is_dataclass(getattr(settings, head))):
+        outer = getattr(settings, head) if head in known else None
+        if head not in known or (dot and not (dataclasses.is_dataclass(outer) or isinstance(outer, dict))):
             raise InputError(f"{what} has no setting {name!r}; it has {', '.join(known)}")
-        if dot:
+        if dot and isinstance(outer, dict):
+            direct[head] = {**direct.get(head, outer), rest: value}
+        elif dot:
             nested.setdefault(head, {})[rest] = value
         else:
             direct[name] = value
@@ -173,7 +176,9 @@ def _converted(value, hint, facts):
         return _converted_tuple(value, typing.get_args(hint), facts)
     if dataclasses.is_dataclass(hint):
         if isinstance(value, dict):
-            _require(set(value) <= set(described(hint)))
+            fields = {field.name: field for field in dataclasses.fields(hint)}
+            _require(set(value) <= set(fields))
+            _require(all(name in value or _default_of(hint, name) is not dataclasses.MISSING for name in fields))
             return hint(**value)
         _require(isinstance(value, hint))
         return value

@@ -15,7 +15,7 @@ from muspipe.errors import InputError
 from muspipe.identification import signals
 from muspipe.identification.segment import find_territories
 from muspipe.methods import get_method, settings_of
-from muspipe.models import build, get_preset, pretrained, weights
+from muspipe.models import get_preset, pretrained, weights
 from simulator import SimulationConfig, simulate
 
 GRID = {"frame_rate_hz": 400.0, "pixel_mm": 0.625}
@@ -31,16 +31,17 @@ def files(tmp_path_factory):
     """Weight files of small untrained networks."""
     folder = tmp_path_factory.mktemp("weights")
     seg = get_preset("seg", "compact")
-    seg["mask_rcnn"] |= {
+    tiny = {
         "RESNET_BLOCKS": [1, 1, 1, 1],
         "RESNET_FILTERS": [2, 2, 2, 2],
         "TOP_DOWN_PYRAMID_SIZE": 8,
         "DETECTION_MIN_CONFIDENCE": 0.0,
         "POST_NMS_ROIS_INFERENCE": 20,
     }
-    twitch = {**get_preset("twitch", "refit"), "dense_before": [8], "gru": 4, "dense_after": [4]}
-    for task, preset in (("seg", seg), ("twitch", twitch)):
-        weights.save(build(task, preset, seed=1), folder / f"{task}.h5")
+    seg = seg.changed({f"mask_rcnn.{name}": value for name, value in tiny.items()})
+    twitch = get_preset("twitch", "refit").changed({"dense_before": [8], "gru": 4, "dense_after": [4]})
+    for preset in (seg, twitch):
+        weights.save(preset.build(seed=1), folder / f"{preset.task}.h5")
     return {"segmentation": str(folder / "seg.h5"), "twitch": str(folder / "twitch.h5")}
 
 

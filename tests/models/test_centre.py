@@ -1,5 +1,7 @@
 """The network of centres: its targets lead back to the territories, its losses are those on paper, it trains."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from muspipe.data.sources import OnlineSource
 from muspipe.errors import InputError
 from muspipe.evaluation.matching import match_territories
 from muspipe.identification.segment import find_territories
-from muspipe.models import build, get_preset, weights
+from muspipe.models import get_preset, pretrained, weights
+from muspipe.models.base import freeze
 from muspipe.models.centre import discs_of, focal_loss
 from simulator import SimulationConfig
 
@@ -18,10 +21,9 @@ from simulator import SimulationConfig
 @pytest.fixture(scope="module")
 def preset():
     small = get_preset("seg", "centre")
-    stages = zip(small["frontend"], (2, 3, 4, 8), strict=True)
-    small["frontend"] = [{**stage, "maps": maps, "kernel": [3, 3, 3]} for stage, maps in stages]
-    small["centre"] |= {"maps": 8, "dilations": [1, 2]}
-    return small
+    stages = zip(small.frontend, (2, 3, 4, 8), strict=True)
+    stages = [replace(stage, maps=maps, kernel=(3, 3, 3)) for stage, maps in stages]
+    return small.changed({"frontend": stages, "centre.maps": 8, "centre.dilations": [1, 2]})
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +41,12 @@ def logits(target):
 
 
 def test_a_perfect_output_is_the_territories(preset, batch):
-    inputs = build("seg", preset).batch_inputs(batch, None)
+    inputs = preset.build().batch_inputs(batch)
     assert inputs["target"].shape == (4, 32, 32, 4, 4)
     n_found = 0
     for target, masks in zip(inputs["target"], batch["masks"], strict=True):
         true = masks[masks.any((1, 2))]
-        found, scores = discs_of(logits(target), {**preset["centre"], "lowest_score": 0.99}, (64, 64))
+        found, scores = discs_of(logits(target), replace(preset.centre, lowest_score=0.99), (64, 64))
         mine, _ = match_territories(found, true, 0.9)
         assert len(mine) == len(found) and (np.diff(scores) <= 0).all()
         n_found += len(mine)
@@ -54,8 +56,8 @@ def test_a_perfect_output_is_the_territories(preset, batch):
 def test_two_units_at_one_place_are_told_apart_by_their_sizes(preset):
     y, x = np.mgrid[:64, :64] + 0.5
     masks = np.stack([(y - 30) ** 2 + (x - 30) ** 2 <= r**2 for r in (2.5, 4, 6)])
-    target = build("seg", preset)._target(masks)
-    found, _ = discs_of(logits(target), {**preset["centre"], "lowest_score": 0.99}, (64, 64))
+    target = preset.build()._target(masks)
+    found, _ = discs_of(logits(target), replace(preset.centre, lowest_score=0.99), (64, 64))
     mine, _ = match_territories(found, masks, 0.9)
     assert len(mine) == 3 == len(found)
 
@@ -68,10 +70,10 @@ def test_focal_loss_on_paper():
 
 
 def test_geometry_counts_near_peaks_only(preset, batch):
-    model = build("seg", preset)
-    inputs = model.batch_inputs(batch, None)
+    model = preset.build()
+    inputs = model.batch_inputs(batch)
     output = logits(inputs["target"])
-    far = inputs["target"][..., 0] < preset["centre"]["near"]
+    far = inputs["target"][..., 0] < preset.centre.near
     output[far, 1:] += 100
     losses = {name: float(loss) for name, loss in model.losses_of(inputs, output).items()}
     assert losses["offset_loss"] == losses["radius_loss"] == 0
@@ -81,8 +83,8 @@ def test_geometry_counts_near_peaks_only(preset, batch):
 
 
 def test_trains_is_kept_and_finds(preset, batch, tmp_path):
-    model = build("seg", preset, seed=1)
-    inputs = model.batch_inputs(batch, None)
+    model = preset.build(seed=1)
+    inputs = model.batch_inputs(batch)
     model.compile(optimizer=keras.optimizers.Adam(3e-3))
     losses = []
     for _ in range(6):
@@ -91,7 +93,7 @@ def test_trains_is_kept_and_finds(preset, batch, tmp_path):
         model.reset_metrics()
     assert losses[-1] < 0.8 * losses[0] and set(logs) == {"loss", *model.loss_names}
     weights.save(model, tmp_path / "centre.h5")
-    again, _ = weights.load_model(tmp_path / "centre.h5")
+    again, _ = pretrained.load_model(tmp_path / "centre.h5")
     velocity = batch["images"][0, ..., 0]
     grid = {"frame_rate_hz": 400.0, "pixel_mm": 0.625, "min_score": 0.0}
     for one, other in zip(
@@ -102,15 +104,17 @@ def test_trains_is_kept_and_finds(preset, batch, tmp_path):
 
 def test_front_end_of_another_network(preset, tmp_path):
     compact = get_preset("seg", "compact")
-    compact["mask_rcnn"] |= {"RESNET_BLOCKS": [1, 1, 1, 1], "RESNET_FILTERS": [2, 2, 2, 2]}
-    weights.save(build("seg", compact, seed=3), tmp_path / "compact.h5")
+    compact = compact.changed({"mask_rcnn.RESNET_BLOCKS": [1, 1, 1, 1], "mask_rcnn.RESNET_FILTERS": [2, 2, 2, 2]})
+    weights.save(compact.build(seed=3), tmp_path / "compact.h5")
     given = weights.read(tmp_path / "compact.h5")[1]
-    model = build("seg", {**preset, "frontend": compact["frontend"]}, seed=1)
+    model = preset.changed({"frontend": compact.frontend}).build(seed=1)
     before = weights.arrays_of(model)
     model.load_initial_weights(tmp_path / "compact.h5")
     for name, array in weights.arrays_of(model).items():
         np.testing.assert_array_equal(array, given[name] if name.startswith("frontend") else before[name])
     with pytest.raises(InputError, match=r"frontend1_conv/kernel: expected \(3, 3, 3, 1, 2\)"):
-        build("seg", preset).load_initial_weights(tmp_path / "compact.h5")
-    with pytest.raises(InputError, match="has no 'resnet'"):
-        model.freeze("resnet")
+        preset.build().load_initial_weights(tmp_path / "compact.h5")
+    with pytest.raises(InputError, match="has no part 'resnet'"):
+        freeze(model, "resnet")
+    with pytest.raises(InputError, match="mask_level: expected none, as the territories of centre are discs, got 0.5"):
+        next(model.territories(np.zeros((1, 64, 64, 400), np.float32), 0.5))

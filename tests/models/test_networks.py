@@ -1,11 +1,14 @@
 """The networks are the paper's, stage by stage; both train, come back from files, and run without their truth."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 
 from muspipe.errors import InputError
-from muspipe.models import PRESETS, build, get_preset, weights
+from muspipe.models import PRESETS, get_preset, pretrained, read_preset, weights
+from muspipe.models.base import freeze
 from muspipe.models.frontend import frontend
 from muspipe.models.twitch import amplitude_normalised_mse, decorrelation, twitch_layers
 
@@ -18,7 +21,7 @@ def outputs(model, names):
 
 def test_front_end_of_the_paper():
     preset = get_preset("seg", "paper")
-    model = frontend(preset["input_shape"], preset["frontend"])
+    model = frontend(preset.input_shape, preset.frontend)
     assert outputs(model, ["frontend1_relu", "frontend2_pool", "frontend3_pool", "frontend4_pool"]) == [
         (32, 32, 80, 8), (32, 32, 16, 16), (32, 32, 4, 32), (32, 32, 1, 64)
     ]  # fmt: skip
@@ -50,7 +53,7 @@ def test_twitch_network_of_the_paper():
 def test_segmentation_of_the_paper_is_matterports_but_for_strides_and_classes():
     from mrcnn import Config
 
-    own = get_preset("seg", "paper")["mask_rcnn"]
+    own = get_preset("seg", "paper").mask_rcnn
     changed = {
         "NAME",
         "IMAGE_SHAPE",
@@ -68,13 +71,13 @@ def test_segmentation_of_the_paper_is_matterports_but_for_strides_and_classes():
 
 
 def test_compact_is_small():
-    assert build("seg", get_preset("seg", "compact")).count_params() <= 6_000_000
-    assert build("twitch", get_preset("twitch", "compact")).count_params() <= 1_000_000
+    assert get_preset("seg", "compact").build().count_params() <= 6_000_000
+    assert get_preset("twitch", "compact").build().count_params() <= 1_000_000
 
 
 def test_front_end_must_leave_one_time():
     with pytest.raises(InputError, match="400 frames to 1, they leave 80"):
-        frontend((64, 64, 400, 1), PRESETS["seg"]["paper"]["frontend"][:1])
+        frontend((64, 64, 400, 1), PRESETS["seg"]["paper"].frontend[:1])
 
 
 def test_unknown_presets():
@@ -82,16 +85,58 @@ def test_unknown_presets():
         get_preset("seg", "huge")
     with pytest.raises(InputError, match="expected one of seg, twitch"):
         get_preset("firing", "paper")
-    with pytest.raises(InputError, match="of task 'seg', got one of 'twitch'"):
-        build("seg", get_preset("twitch", "paper"))
 
 
-def test_presets_are_copies_of_plain_values():
-    import json
+ALL_PRESETS = [preset for presets in PRESETS.values() for preset in presets.values()]
 
-    get_preset("seg", "paper")["mask_rcnn"]["NUM_CLASSES"] = 7
-    assert PRESETS["seg"]["paper"]["mask_rcnn"]["NUM_CLASSES"] == 2
-    assert json.loads(json.dumps(PRESETS)) == PRESETS
+
+@pytest.mark.parametrize("preset", ALL_PRESETS, ids=lambda preset: f"{preset.task}-{preset.name}")
+def test_presets_come_back_from_json(preset):
+    again = read_preset(json.loads(json.dumps(preset.to_dict())))
+    assert type(again) is type(preset) and again == preset and again.to_dict() == preset.to_dict()
+    assert PRESETS[preset.task][preset.name] is preset
+
+
+def test_presets_of_earlier_versions_are_completed():
+    centre, refit = get_preset("seg", "centre"), get_preset("twitch", "refit")
+    old = {name: value for name, value in centre.to_dict().items() if name not in ("detection", "grid")}
+    assert read_preset(old) == centre
+    old = {k: v for k, v in refit.to_dict().items() if k not in ("own_scale", "correlation_weight")}
+    assert read_preset(old) == refit
+    old = {name: value for name, value in get_preset("seg", "paper").to_dict().items() if name != "data"}
+    assert read_preset(old).batch_options() == {}
+
+
+@pytest.mark.parametrize(
+    "values, said",
+    [
+        ({}, "expected the values of a network of this version"),
+        ({"task": "firing", "name": "paper"}, "expected the values of a network of this version"),
+        ({"task": "twitch", "name": "mine"}, "expected the values of a network of this version"),
+        ({**PRESETS["twitch"]["paper"].to_dict(), "heads": 3}, "heads"),
+        ({**PRESETS["twitch"]["paper"].to_dict(), "gru": 0}, "preset paper: gru: expected an integer from 1, got 0"),
+    ],
+)
+def test_values_that_are_no_preset(values, said):
+    with pytest.raises(InputError, match=said):
+        read_preset(values)
+
+
+def test_changes_of_a_preset():
+    seg, centre = get_preset("seg", "compact"), get_preset("seg", "centre")
+    assert seg.changed({"mask_rcnn.RPN_CHANNELS": 8}).config().RPN_CHANNELS == 8
+    assert seg.config().RPN_CHANNELS == 128  # the preset itself is as it was
+    assert centre.changed({"centre.radii_px": [4], "data.max_units": 3}).centre.radii_px == (4.0,)
+    for preset, changes, said in (
+        (seg, {"mask_rcnn.RPN_CHANELS": 8}, "mask_rcnn: unknown option 'RPN_CHANELS'; did you mean RPN_CHANNELS"),
+        (seg, {"centre.maps": 3}, "preset compact has no setting 'centre.maps'; it has task, name"),
+        (centre, {"centre.near": 2}, "near: expected a number from 0 to 1, got 2"),
+        (centre, {"centre.loss_weights": {}}, "loss_weights: expected one for each of peak_loss"),
+        (seg, {"frontend": [{"maps": 3, "kernel": [3, 3]}]}, "kernel: expected 3 values"),
+        (seg, {"frontend": [{"maps": 3}]}, "frontend: expected a list, each FrontEndStage or a dictionary"),
+    ):
+        with pytest.raises(InputError, match=said):
+            preset.changed(changes)
 
 
 def test_amplitude_normalised_loss_on_paper():
@@ -108,22 +153,22 @@ def test_decorrelation_on_paper():
 
 
 @pytest.mark.parametrize("refit", [False, True])
-def test_on_its_own_scale_a_network_does_not_see_the_amplitude(small_presets, batches, rng, refit):
-    preset = {**small_presets["twitch"], "refit": refit}
+def test_on_its_own_scale_a_network_does_not_see_the_amplitude(small_presets, batches, refit):
+    preset = small_presets["twitch"].changed({"refit": refit})
     for own_scale in (True, False):
-        model = build("twitch", {**preset, "own_scale": own_scale}, seed=1)
+        model = preset.changed({"own_scale": own_scale}).build(seed=1)
         model.layers_model.get_layer("velocity").kernel.assign(np.ones((4, 1)))
-        inputs = model.batch_inputs({**batches["twitch"], "signals": batches["twitch"]["trains"]}, rng)
+        inputs = model.batch_inputs({**batches["twitch"], "signals": batches["twitch"]["trains"]})
         louder = inputs | {name: 3 * inputs[name] for name in ("crops", "signals") if name in inputs}
         one, three = (keras.ops.convert_to_numpy(model(x)) for x in (inputs, louder))
         assert np.allclose(three, 3 * one, rtol=1e-4, atol=1e-4) == own_scale
 
 
 @pytest.mark.parametrize("task, falls", [("seg", "rpn_class_loss"), ("twitch", "loss")])
-def test_trains_and_the_loss_falls(task, falls, small_presets, batches, rng):
+def test_trains_and_the_loss_falls(task, falls, small_presets, batches):
     """Of the segmentation the RPN's loss: those of the heads are of other RoIs in every step."""
-    model = build(task, small_presets[task], seed=1)
-    inputs = model.batch_inputs(batches[task], rng)
+    model = small_presets[task].build(seed=1)
+    inputs = model.batch_inputs(batches[task])
     model.compile(optimizer=keras.optimizers.Adam(3e-3))
     losses = []
     for _ in range(8):
@@ -136,10 +181,10 @@ def test_trains_and_the_loss_falls(task, falls, small_presets, batches, rng):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_weights_come_back(task, small_presets, batches, rng, tmp_path):
-    model = build(task, small_presets[task], seed=1, mode="inference")
+def test_weights_come_back(task, small_presets, tmp_path):
+    model = small_presets[task].build(seed=1)
     weights.save(model, tmp_path / "w.h5", {"steps": 3})
-    again, meta = weights.load_model(tmp_path / "w.h5")
+    again, meta = pretrained.load_model(tmp_path / "w.h5")
     assert meta == {"steps": 3} and again.preset == model.preset
     for name, array in weights.arrays_of(model).items():
         np.testing.assert_array_equal(array, weights.arrays_of(again)[name])
@@ -152,13 +197,13 @@ def test_weights_come_back(task, small_presets, batches, rng, tmp_path):
 
 def test_wrong_weight_files(small_presets, tmp_path):
     path = tmp_path / "w.h5"
-    twitch = build("twitch", small_presets["twitch"], seed=1)
+    twitch = small_presets["twitch"].build(seed=1)
     weights.save(twitch, path)
     before = next(iter(weights.arrays_of(twitch).values()))
-    wider = build("twitch", {**small_presets["twitch"], "dense_after": [5]}, seed=2)
+    wider = small_presets["twitch"].changed({"dense_after": [5]}).build(seed=2)
     with pytest.raises(InputError, match="another network than twitch compact: after1/kernel: expected"):
         weights.load_into(wider, path)
-    other = build("seg", small_presets["seg"])
+    other = small_presets["seg"].build()
     with pytest.raises(InputError, match="frontend1_conv/kernel is missing, and"):
         weights.load_into(other, path)
     data = bytearray(path.read_bytes())
@@ -178,10 +223,10 @@ def test_wrong_weight_files(small_presets, tmp_path):
     assert not (tmp_path / "inf.h5").exists()
 
 
-def test_ground_truth_of_a_batch(small_presets, batches, rng):
-    model = build("seg", small_presets["seg"])
+def test_ground_truth_of_a_batch(small_presets, batches):
+    model = small_presets["seg"].build()
     batch = batches["seg"]
-    inputs = model.batch_inputs(batch, rng)
+    inputs = model.batch_inputs(batch)
     n = np.count_nonzero(batch["class_ids"], axis=1)
     for i in range(2):
         np.testing.assert_array_equal(inputs["input_gt_boxes"][i, : n[i]], batch["boxes"][i, : n[i]])
@@ -192,26 +237,42 @@ def test_ground_truth_of_a_batch(small_presets, batches, rng):
 
 
 def test_resnet_frozen_then_all(small_presets):
-    model = build("seg", small_presets["seg"])
+    model = small_presets["seg"].build()
     everything = len(model.trainable_variables)
-    model.freeze("resnet")
+    freeze(model, "resnet")
     names = {v.path.split("/")[0] for v in model.trainable_variables}
     assert not any(name.startswith(("res", "bn")) for name in names)
     assert {"frontend1_conv", "fpn_p2", "rpn_conv_shared", "mrcnn_mask"} <= names
-    model.freeze(None)
+    freeze(model, None)
     assert len(model.trainable_variables) == everything
+    with pytest.raises(InputError, match=r"preset compact has no part 'heads' .*\(it has resnet\)"):
+        freeze(model, "heads")
+    twitch = small_presets["twitch"].build()
+    freeze(twitch, None)
+    with pytest.raises(InputError, match=r"has no part 'resnet' .*\(it has none\)"):
+        freeze(twitch, "resnet")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_saved_network_is_the_same(task, small_presets, batches, tmp_path):
+    model = small_presets[task].build(seed=1)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.preset == model.preset and type(again) is type(model)
+    for name, array in weights.arrays_of(model).items():
+        np.testing.assert_array_equal(array, weights.arrays_of(again)[name])
 
 
 def test_other_classes_weights_fill_all_but_front_end_and_classifiers(small_presets, tmp_path):
     from mrcnn import Config, MaskRCNN
     from mrcnn.weights import named_variables, save_weights
 
-    options = {**small_presets["seg"]["mask_rcnn"], "NUM_CLASSES": 5}
+    options = {**small_presets["seg"].mask_rcnn, "NUM_CLASSES": 5}
     whole = MaskRCNN(Config(**options), mode="training")
     for key, variable in named_variables(whole).items():
         variable.assign(np.full(variable.shape, len(key)))
     save_weights(whole, tmp_path / "coco.h5")
-    model = build("seg", small_presets["seg"])
+    model = small_presets["seg"].build()
     report = model.load_initial_weights(tmp_path / "coco.h5")
     own = named_variables(model)
     filled = {key for key, variable in own.items() if np.all(keras.ops.convert_to_numpy(variable) == len(key))}
@@ -223,7 +284,7 @@ def test_other_classes_weights_fill_all_but_front_end_and_classifiers(small_pres
         "mrcnn_mask",
     }
     weights.save(model, tmp_path / "own.h5")
-    again = build("seg", small_presets["seg"], seed=5)
+    again = small_presets["seg"].build(seed=5)
     again.load_initial_weights(tmp_path / "own.h5")
     for name, array in weights.arrays_of(model).items():
         np.testing.assert_array_equal(array, weights.arrays_of(again)[name])

@@ -31,6 +31,7 @@ class Outer:
     fast: bool = setting(False, "whether in a hurry")
     path: str | None = setting(None, "a file", metavar="FILE")
     inner: Inner = setting(Inner, "nested", argument=False)
+    free: dict = setting(dict, "anything", argument=False)
     not_described: int = 7
 
     def __post_init__(self):
@@ -76,6 +77,8 @@ def test_wrong_values_are_named(values, said):
 def test_changes_reach_into_nested_settings():
     outer = settings.changed(Outer(), {"count": 5, "inner.width_mm": 4}, "method 'outer'")
     assert outer.count == 5 and outer.inner.width_mm == 4.0 and outer.kind == "soft"
+    freed = settings.changed(settings.changed(outer, {"free.a": 1}, ""), {"free.b": 2}, "")
+    assert freed.free == {"a": 1, "b": 2} and outer.free == {}
     for name in ("size", "inner.size", "count.size"):
         with pytest.raises(InputError, match=r"method 'outer'.* has no setting '.*'; it has"):
             settings.changed(Outer(), {name: 1}, "method 'outer'")
