@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +15,36 @@ from muspipe.models.pretrained import load_model
 from muspipe.training.run_folder import RunFolder, write_json
 from simulator.shared.files import atomic_path, sha256_of_file
 
-WHAT = {
-    "seg": "Territories of motor units in a second of tissue velocity (64 x 64 px of 0.625 mm, 400 Hz).",
-    "twitch": "Twitch train of a motor unit of known territory, from a second of tissue velocity around it (16 x 16 px "
-    "of 0.625 mm, 400 Hz).",
-}
-SETTING = {"seg": "segmentation", "twitch": "twitch"}
-"""The setting of a method that names its network."""
-COLUMNS = {
-    "seg": {
-        "recall": "recall",
-        "precision": "precision",
-        "segmentation_recall": "pixel recall",
-        "segmentation_precision": "pixel precision",
-        "roa": "RoA",
-    },
-    "twitch": {"roa": "RoA"},
+
+@dataclass(frozen=True)
+class Kind:
+    """What a card says of a network because of its task."""
+
+    what: str
+    setting: str
+    """The setting of a method that names its network."""
+    columns: dict[str, str]
+    """metric -> column of the table."""
+
+
+KINDS = {
+    "seg": Kind(
+        "Territories of motor units in a second of tissue velocity (64 x 64 px of 0.625 mm, 400 Hz).",
+        "segmentation",
+        {
+            "recall": "recall",
+            "precision": "precision",
+            "segmentation_recall": "pixel recall",
+            "segmentation_precision": "pixel precision",
+            "roa": "RoA",
+        },
+    ),
+    "twitch": Kind(
+        "Twitch train of a motor unit of known territory, from a second of tissue velocity around it (16 x 16 px of "
+        "0.625 mm, 400 Hz).",
+        "twitch",
+        {"roa": "RoA"},
+    ),
 }
 LIMITS = """- Trained and measured on simulated sequences alone. How it does on recordings with a reference, such as
   needle EMG, is not known.
@@ -90,17 +105,17 @@ def training_facts(run: RunFolder) -> dict:
 
 def card_text(card: dict, measured: list[dict]) -> str:
     """The model card as Markdown. card: of NAME.json; measured: metrics.json of evaluations."""
-    task = card["training"][-1]["settings"]["task"]
+    kind = KINDS[card["training"][-1]["settings"]["task"]]
     parts = [
         f"# {card['name']}",
-        WHAT[task] + f" Preset `{card['preset']}`, {card['weights']:,} weights in float16.",
+        f"{kind.what} Preset `{card['preset']}`, {card['weights']:,} weights in float16.",
         f"SHA-256 of the file: `{card['sha256']}`.",
         "## Training",
         "\n".join(_run_line(run) for run in card["training"]),
         f"The weights are those of step {card['step']} of the last run, validation loss "
         f"{card['validation']['val_loss']:.4g}. All settings and versions are in `{card['name']}.json`.",
         "## Measured",
-        *(_table_of(metrics, task, card["name"]) for metrics in measured),
+        *(_table_of(metrics, kind, card["name"]) for metrics in measured),
         "## Limits",
         LIMITS,
     ]
@@ -120,19 +135,18 @@ def _run_line(run):
     )
 
 
-def _table_of(metrics, task, name):
-    used = metrics["settings"].get(SETTING[task])
+def _table_of(metrics, kind, name):
+    used = metrics["settings"].get(kind.setting)
     if used is None or Path(used).stem != name:
         raise InputError(f"evaluations: expected those of {name}, got one of {used}")
-    columns = COLUMNS[task]
     data, method = metrics["data"], f"method {metrics['method']} with signals {metrics['settings']['signals']}"
     lines = [
         f"Scenario {data['scenario']}, {method}, test set of seed {data['seed']}, mean over sequences:\n",
-        "| SNR [dB] | units | sequences | " + " | ".join(columns.values()) + " |",
-        "|---:|---:|---:" + "|---:" * len(columns) + "|",
+        "| SNR [dB] | units | sequences | " + " | ".join(kind.columns.values()) + " |",
+        "|---:|---:|---:" + "|---:" * len(kind.columns) + "|",
     ]
     for cell in metrics["cells"]:
-        values = " | ".join(f"{cell[key]['mean']:.3f}" for key in columns)
+        values = " | ".join(f"{cell[key]['mean']:.3f}" for key in kind.columns)
         lines.append(f"| {cell['snr_db']} | {cell['n_units']} | {cell['n_sequences']} | {values} |")
     return "\n".join(lines)
 

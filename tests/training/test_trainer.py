@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -231,13 +230,11 @@ def test_data_sets_that_do_not_fit(tmp_path):
         run(tmp_path / "other")
 
 
-KILLED = """
+TO_BE_KILLED = """
 import sys
-from pathlib import Path
 from muspipe.training.settings import TrainerOptions
 from muspipe.training.trainer import Trainer
-mark = Path({mark!r})
-Trainer({folder!r}, TrainerOptions(checkpoint_minutes=0), progress=lambda step, *_: mark.write_text(str(step))).run()
+Trainer(sys.argv[1], TrainerOptions(checkpoint_minutes=0), progress=lambda step, *_: print(step, flush=True)).run()
 """
 
 
@@ -245,16 +242,14 @@ Trainer({folder!r}, TrainerOptions(checkpoint_minutes=0), progress=lambda step, 
 def test_kill_9_and_resume(tmp_path):
     for name in ("run", "whole"):
         new_run(tmp_path / name, settings_of(steps=400, val_every=1000))
-    mark, folder = tmp_path / "mark", tmp_path / "run"
-    code = KILLED.format(folder=str(folder), mark=str(mark))
-    child = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)})
-    while not (mark.exists() and mark.read_text() and int(mark.read_text()) >= 20):
-        assert child.poll() is None
-        time.sleep(0.05)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    folder = tmp_path / "run"
+    words, environment = [sys.executable, "-c", TO_BE_KILLED, str(folder)], os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        while (line := child.stdout.readline()) != "20\n":
+            assert line, "the run ended by itself"
+        child.kill()
     done = checkpoints.latest(folder / "checkpoints").step
-    assert done >= 19
+    assert done >= 19 and child.returncode == -signal.SIGKILL
     after, unbroken = (run(tmp_path / name, kill_at=done + 3).losses for name in ("run", "whole"))
     assert list(after) == [done + 1, done + 2, done + 3]
     assert all(after[step] == pytest.approx(unbroken[step], rel=1e-4) for step in after)
