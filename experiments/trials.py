@@ -66,8 +66,9 @@ def train(folder, task, preset, options, steps):
     import keras
     from tqdm import tqdm
 
+    from muspipe.training.run_folder import new_run
     from muspipe.training.settings import TrainSettings
-    from muspipe.training.trainer import Trainer, new_run
+    from muspipe.training.trainer import Trainer
 
     keras.backend.clear_session()
     if not (folder / "config.json").exists():

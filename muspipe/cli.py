@@ -31,6 +31,7 @@ COMMANDS = {
         "preview": "draw a training batch as the networks see it",
         "seg": "train the segmentation network, which finds territories",
         "twitch": "train the network that gives a territory its twitch train",
+        "export": "write a run's best weights as one of the package's networks",
     },
 }
 """{program: {sub-command: help}}. Sub-command `name` is the module muspipe.commands.name."""

@@ -54,19 +54,20 @@ def analysed(task, preset, batch_size, precision):
     import numpy as np
 
     from muspipe.data import BatchOptions
-    from muspipe.data.loader import detection_batches, twitch_batches
     from muspipe.data.sources import OnlineSource
     from muspipe.models import get_preset
     from muspipe.training.schedules import get_schedule, make_optimizer
+    from muspipe.training.tasks import TASKS
     from simulator import SimulationConfig
 
     keras.backend.clear_session()
     keras.config.set_dtype_policy(precision)
-    model = get_preset(task, preset).build()
+    chosen = get_preset(task, preset)
+    model = chosen.build()
     model.compile(optimizer=make_optimizer(get_schedule(task, "paper" if preset == "paper" else "short").phases[-1]))
     source = OnlineSource(SimulationConfig.scenario("paper"), 1, 8)
-    options = BatchOptions(batch_size=2, snr_db=20.0, **model.preset.batch_options())
-    batch = next((detection_batches if task == "seg" else twitch_batches)(source, options))
+    options = BatchOptions(batch_size=2, snr_db=20.0, **chosen.batch_options())
+    batch = next(TASKS[task].batches(source, options))
     inputs = model.batch_inputs(batch | {"rng": np.random.default_rng(0)})
     shapes = {k: jax.ShapeDtypeStruct((batch_size, *v.shape[1:]), v.dtype) for k, v in inputs.items()}
     # the state that Keras itself passes to its jitted step, which may overwrite it

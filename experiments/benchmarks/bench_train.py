@@ -30,17 +30,18 @@ def measure(network, n_steps, batch_size):
     from muspipe.data import BatchOptions
     from muspipe.models import get_preset
     from muspipe.training.devices import OneDevice
-    from muspipe.training.examples import ONLINE_SEQUENCES, Examples, OnlineEpochs, input_rng, stream
+    from muspipe.training.examples import Examples, OnlineEpochs, input_rng, stream
     from muspipe.training.schedules import get_schedule, make_optimizer
+    from muspipe.training.tasks import TASKS
     from simulator import SimulationConfig
 
-    task, preset = network.split("-")
-    schedule = get_schedule(task, "paper")
-    model = get_preset(task, preset).build(seed=0)
+    name, preset_name = network.split("-")
+    task, preset, schedule = TASKS[name], get_preset(name, preset_name), get_schedule(name, "paper")
+    model = preset.build(seed=0)
     model.compile(optimizer=make_optimizer(schedule.phases[0]))
     size = batch_size or schedule.batch_size
-    options = BatchOptions(batch_size=size, snr_db=20.0, **model.preset.batch_options())
-    epochs = OnlineEpochs([SimulationConfig.scenario("paper")], 0, ONLINE_SEQUENCES[task], "train")
+    options = BatchOptions(batch_size=size, snr_db=20.0, **preset.batch_options())
+    epochs = OnlineEpochs([SimulationConfig.scenario("paper")], 0, task.online_sequences, "train")
     examples = Examples(task, epochs, options)
 
     def inputs(step):

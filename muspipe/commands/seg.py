@@ -9,7 +9,7 @@ from muspipe.commands.training import add_training_arguments, train
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    add_training_arguments(parser, "seg")
+    add_training_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

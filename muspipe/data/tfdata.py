@@ -1,4 +1,4 @@
-"""The batches of loader.py as tf.data pipelines; the one place of the project that imports TensorFlow.
+"""The batches of loader.py as tf.data pipelines. Nothing else in the input needs TensorFlow.
 
 Records come from Python, a few hundred kB each; rendering, noise and standardising run in TensorFlow's threads.
 B examples a batch, H x W px, T frames, M = options.max_units, S = options.crop_px.

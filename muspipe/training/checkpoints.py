@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -20,6 +21,19 @@ from simulator.shared.files import atomic_path
 
 FORMAT = "muspipe checkpoint 1"
 KEPT = 2
+
+
+class Checkpoint(NamedTuple):
+    """What was read of one."""
+
+    step: int
+    """Steps done."""
+    state: dict
+    """Plain values."""
+    arrays: list[np.ndarray]
+    """Of `variables_of` its model."""
+    damaged: list[str]
+    """Files that were newer but damaged."""
 
 
 def variables_of(model) -> list:
@@ -50,9 +64,8 @@ def save(folder: Path, step: int, model, state: dict) -> Path:
     return path
 
 
-def latest(folder: Path) -> tuple[int, dict, list[np.ndarray], list[str]] | None:
-    """(steps done, state, arrays, damaged files) of the last checkpoint that is whole; None without any file.
-    InputError if there are some but none is whole."""
+def latest(folder: Path) -> Checkpoint | None:
+    """The last checkpoint that is whole; None without any file. InputError if there are some but none is whole."""
     damaged = []
     for path in sorted(folder.glob("step-*.h5"), reverse=True):
         with contextlib.suppress(Exception):  # h5py answers damage with whatever error comes first
@@ -60,7 +73,7 @@ def latest(folder: Path) -> tuple[int, dict, list[np.ndarray], list[str]] | None
                 arrays = [file[str(i)][()] for i in range(len(file))]
                 step, state = int(file.attrs["step"]), file.attrs["state"]
                 if file.attrs["format"] == FORMAT and file.attrs["sha256"] == _checksum(arrays, step, state):
-                    return step, json.loads(state), arrays, damaged
+                    return Checkpoint(step, json.loads(state), arrays, damaged)
         damaged.append(str(path))
     if damaged:
         raise InputError(f"{damaged[0]}: damaged, and so is every other checkpoint of the run; start the run anew")

@@ -1,6 +1,7 @@
 """One device or several: how a step runs. With several, each takes an equal share of the batch.
 
-MirroredStrategy and TensorBoard are why this file may import TensorFlow; JAX needs no more than Keras.
+Several are experimental: only a step on two virtual CPU devices is tested, under TensorFlow and, where it is installed,
+JAX. MirroredStrategy and the files of TensorBoard are why this file may import TensorFlow; JAX needs only Keras.
 """
 
 from __future__ import annotations
@@ -23,21 +24,22 @@ class OneDevice:
         return contextlib.nullcontext()
 
     def train(self, model, inputs: dict[str, np.ndarray]) -> dict[str, float]:
-        """One step; the losses by name."""
-        logs = model.train_on_batch(inputs, return_dict=True)
-        model.reset_metrics()
-        return {name: float(value) for name, value in logs.items()}
+        """One step -> the losses by name."""
+        return self._losses(model, model.train_on_batch(inputs, return_dict=True))
 
     def validate(self, model, inputs: dict[str, np.ndarray]) -> dict[str, float]:
-        """The losses by name, nothing is trained."""
-        logs = model.test_on_batch(inputs, return_dict=True)
+        """The losses by name; nothing is trained."""
+        return self._losses(model, model.test_on_batch(inputs, return_dict=True))
+
+    def _losses(self, model, logs):
+        losses = {name: float(value) for name, value in logs.items()}
         model.reset_metrics()
-        return {name: float(value) for name, value in logs.items()}
+        return losses
 
 
 class JaxDevices(OneDevice):
-    """keras.distribution.DataParallel: one program over all devices, the batch cut along its first axis. Sums and means
-    run over the whole batch, so that the step is that of one device."""
+    """Experimental. keras.distribution.DataParallel: one program over all devices, the batch cut along its first axis.
+    Sums and means run over the whole batch, so that the step is that of one device."""
 
     def __init__(self, count: int):
         devices = keras.distribution.list_devices()
@@ -47,7 +49,8 @@ class JaxDevices(OneDevice):
 
 
 class MirroredDevices(OneDevice):
-    """tf.distribute.MirroredStrategy: a copy of the network on each device; gradients are averaged over the copies.
+    """Experimental. tf.distribute.MirroredStrategy: a copy of the network on each device; gradients are averaged over
+    the copies.
 
     Each copy normalises by its own share of the batch, losses and batch statistics alike: for these the step equals
     that of one device only as far as the shares are alike.
@@ -60,7 +63,7 @@ class MirroredDevices(OneDevice):
         _check(count, len(devices), [device.name for device in devices])
         self.count, self._tf = count, tf
         self.strategy = tf.distribute.MirroredStrategy([device.name for device in devices[:count]])
-        self._steps = {}
+        self._optimizer, self._steps = None, {}
 
     def scope(self):
         return self.strategy.scope()
@@ -79,17 +82,14 @@ class MirroredDevices(OneDevice):
             return {name: self._tf.constant(array[i * share : (i + 1) * share]) for name, array in inputs.items()}
 
         parts = self.strategy.experimental_distribute_values_from_function(part)
-        logs = self._compiled(model, training)(parts)
-        values = {name: float(value) for name, value in logs.items()}
-        model.reset_metrics()
-        return values
+        return self._losses(model, self._compiled(model, training)(parts))
 
     def _compiled(self, model, training):
-        key = (id(model.optimizer), training)
-        if key not in self._steps:
-            self._steps = {k: step for k, step in self._steps.items() if k[0] == key[0]}
-            self._steps[key] = self._make_step(model, training)
-        return self._steps[key]
+        if model.optimizer is not self._optimizer:  # a new phase
+            self._optimizer, self._steps = model.optimizer, {}
+        if training not in self._steps:
+            self._steps[training] = self._make_step(model, training)
+        return self._steps[training]
 
     def _make_step(self, model, training):
         tf = self._tf
@@ -115,23 +115,24 @@ class MirroredDevices(OneDevice):
         return step
 
 
-def make_devices(count: int):
+def make_devices(count: int) -> OneDevice:
     """The devices of a run. InputError if there are fewer than asked for."""
-    if count < 1:
-        raise InputError(f"devices: expected a number from 1, got {count}")
     if count == 1:
         return OneDevice()
     return JaxDevices(count) if keras.backend.backend() == "jax" else MirroredDevices(count)
 
 
-class TensorBoard:
-    """Writes scalars for TensorBoard; needs TensorFlow, whatever the backend. InputError without it."""
+class ScalarWriter:
+    """Writes scalars for TensorBoard, by TensorFlow whatever the backend. InputError where they are not installed."""
 
     def __init__(self, folder):
         try:
+            import tensorboard  # noqa: F401  (TensorFlow asks for it only when it writes)
             import tensorflow as tf
-        except ImportError:
-            raise InputError("--tensorboard: TensorFlow writes the files, and it is not installed") from None
+        except ImportError as error:
+            raise InputError(
+                f"--tensorboard: expected TensorFlow and the package tensorboard ({error}); pip install them"
+            ) from None
         self._tf, self._writer = tf, tf.summary.create_file_writer(str(folder))
 
     def write(self, step: int, values: dict[str, float]) -> None:

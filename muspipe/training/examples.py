@@ -15,16 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from muspipe.data.loader import detection_batch, twitch_batch
 from muspipe.data.options import BatchOptions
 from muspipe.data.records import RecordMaker
 from muspipe.data.sources import OnlineSource, crop_order, epoch_order
 from muspipe.errors import InputError
 
-ONLINE_SEQUENCES = {"seg": 256, "twitch": 64}
-"""Sequences of an online epoch."""
-ONLINE_CROPS = 1024
-"""Crops of an online epoch, 16 of a sequence on average (they have 17.5): the same number for every epoch."""
 _TRAIN, _VAL, _INPUTS = 2001, 2002, 2003  # first numbers of the spawn keys
 
 
@@ -48,19 +43,25 @@ class Alternating:
 
 
 class OnlineEpochs:
-    """Endless fresh sequences: epoch e is simulated with a seed of its own."""
+    """Endless fresh sequences: epoch e is simulated with a seed of its own. n_sequences of an epoch: rounded up to a
+    multiple of the configs, which take turns."""
 
     def __init__(self, configs, seed: int, n_sequences: int, split: str):
-        self.configs, self.seed, self.n_sequences, self.split = configs, seed, n_sequences, split
+        self.configs, self.seed, self.split = configs, seed, split
+        self.n_each = -(-n_sequences // len(configs))
 
     def source(self, epoch: int):
         """The sequences of an epoch."""
         key = (_TRAIN if self.split == "train" else _VAL, epoch)
         seed = int(np.random.SeedSequence(self.seed, spawn_key=key).generate_state(1, np.uint32)[0])
         seed += epoch << 32  # no epoch has another's sequences
-        each = self.n_sequences // len(self.configs)
-        sources = [OnlineSource(config, seed + i, each) for i, config in enumerate(self.configs)]
+        sources = [OnlineSource(config, seed + i, self.n_each) for i, config in enumerate(self.configs)]
         return sources[0] if len(sources) == 1 else Alternating(sources)
+
+    def rows(self, task, options: BatchOptions, epoch: int) -> np.ndarray:
+        """The examples of an epoch in order: as many in every one, whatever the units of its sequences."""
+        source = self.source(epoch)
+        return _filled(task.order(source, options, epoch), task.examples_a_sequence * len(source))
 
 
 class FixedEpochs:
@@ -73,30 +74,27 @@ class FixedEpochs:
         """The data set."""
         return self.dataset
 
+    def rows(self, task, options: BatchOptions, epoch: int) -> np.ndarray:
+        """All examples of the data set, in the order of an epoch."""
+        return task.order(self.dataset, options, epoch)
+
 
 class Examples:
-    """batch(step) of a task, raw as of muspipe.data.loader. epochs: OnlineEpochs or FixedEpochs."""
+    """batch(step) of a task (see tasks.py), raw as of muspipe.data.loader. epochs: OnlineEpochs or FixedEpochs."""
 
-    def __init__(self, task: str, epochs, options: BatchOptions):
+    def __init__(self, task, epochs, options: BatchOptions):
         self.task, self.epochs, self.options = task, epochs, options
         self._epoch = functools.lru_cache(maxsize=2)(self._make_epoch)
         self._lock = threading.Lock()
-        first = self._rows_of(0)
-        self.batches_an_epoch = len(first) // options.batch_size
+        n_examples = len(epochs.rows(task, options, 0))
+        self.batches_an_epoch = n_examples // options.batch_size
         if not self.batches_an_epoch:
             raise InputError(
-                f"batch_size {options.batch_size}: expected at most {len(first)}, the examples of an epoch"
+                f"batch_size {options.batch_size}: expected at most {n_examples}, the examples of an epoch"
             )
 
-    def _rows_of(self, epoch):
-        source, options = self.epochs.source(epoch), self.options
-        if self.task == "seg":
-            return epoch_order(len(source), options.seed, epoch, options.shuffle)
-        rows = crop_order(source.n_units, options.seed, epoch, options.shuffle, options.shuffle_block)
-        return _filled(rows, ONLINE_CROPS) if isinstance(self.epochs, OnlineEpochs) else rows
-
     def _make_epoch(self, epoch):
-        return RecordMaker(self.epochs.source(epoch), self.options), self._rows_of(epoch)
+        return RecordMaker(self.epochs.source(epoch), self.options), self.epochs.rows(self.task, self.options, epoch)
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """The batch of a step, from 0. Threads may share this."""
@@ -104,7 +102,7 @@ class Examples:
         with self._lock:  # an epoch is made once
             maker, rows = self._epoch(epoch)
         rows = rows[index * self.options.batch_size :][: self.options.batch_size]
-        return (detection_batch if self.task == "seg" else twitch_batch)(maker, epoch, rows)
+        return self.task.batch(maker, epoch, rows)
 
     def stream(self, convert, first: int, end: int) -> Iterator:
         """convert(batch of the step, step) for each step from `first` to `end`, made some steps ahead."""
@@ -112,20 +110,20 @@ class Examples:
 
 
 class TensorFlowExamples(Examples):
-    """Examples of a data set through tf.data: the same batches but for the rounding of pixels."""
+    """The same batches, but for rounding, of a data set through its tf.data pipeline."""
 
     def stream(self, convert, first, end):
-        from muspipe.data.tfdata import detection_dataset, twitch_dataset
-
         epoch, index = divmod(first, self.batches_an_epoch)
-        make = detection_dataset if self.task == "seg" else twitch_dataset
-        dataset = make(self.epochs.source(0), self.options, first_epoch=epoch, n_epochs=None, first_batch=index)
+        dataset = self.task.tensorflow_batches(self.epochs.source(0), self.options, epoch, None, index)
         steps_and_batches = zip(range(first, end), dataset.as_numpy_iterator(), strict=False)
         yield from _ahead(convert, ((batch, step) for step, batch in steps_and_batches))
 
 
 def _filled(rows, n):
-    """n crops of the rows (M, 3). A crop that is used again has another index, thus its own flip and noise."""
+    """n examples of these rows; where they are not as many, crops (M, 3). A crop that is used again has another index,
+    thus its own flip and noise."""
+    if len(rows) == n:
+        return rows
     filled = np.resize(rows, (n, 3))
     filled[:, 2] += np.arange(n) // len(rows) * len(rows)
     return filled

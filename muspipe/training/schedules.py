@@ -6,42 +6,48 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-
-import keras
+from dataclasses import MISSING, dataclass
 
 from muspipe.errors import InputError
+from simulator.shared.settings import check, setting
 
 
 @dataclass(frozen=True)
 class Phase:
     """A stretch of the training. Every phase starts with a new optimizer: momenta begin at zero."""
 
-    name: str
-    steps: int
-    learning_rate: float
-    optimizer: str = "sgd"
-    """sgd (momentum 0.9) or adam."""
-    clip_norm: float = 5.0
-    """Largest norm of all gradients together."""
-    frozen: str | None = None
-    """Part of the network that is not trained: "resnet"."""
-    warmup: float = 0.0
-    """Share of the steps in which the learning rate rises from a hundredth."""
-    cosine: bool = False
-    """The learning rate then falls to a hundredth along half a cosine; else it stays."""
-    snr_db: tuple[float, float] | None = None
-    """Noise of this phase [dB], unless the run asks for its own."""
+    name: str = setting(MISSING, "what it is called")
+    steps: int = setting(MISSING, "how many", least=1)
+    learning_rate: float = setting(MISSING, "its highest value", least=0)
+    optimizer: str = setting("sgd", "sgd (momentum 0.9) or adam", choices=("sgd", "adam"))
+    clip_norm: float = setting(5.0, "largest norm of all gradients together", above=0)
+    frozen: str | None = setting(None, "part of the network that is not trained", choices=("resnet",))
+    warmup: float = setting(
+        0.0, "share of the steps in which the learning rate rises from a hundredth", least=0, most=1
+    )
+    cosine: bool = setting(False, "the learning rate then falls to a hundredth along half a cosine; else it stays")
+    snr_db: float | tuple[float, float] | None = setting(
+        None, "noise of this phase, unless the run asks for its own", unit="dB", infinite=True, rising=True
+    )
+
+    def __post_init__(self):
+        check(self, "phase: ")
 
 
 @dataclass(frozen=True)
 class Schedule:
     """Phases, the batch size that they are meant for, and when to stop early."""
 
-    phases: tuple[Phase, ...]
-    batch_size: int
-    patience: int | None = None
-    """Validations without a better loss after which a run stops; None: it goes to its end."""
+    phases: tuple[Phase, ...] = setting(MISSING, "one after the other")
+    batch_size: int = setting(MISSING, "examples a step", least=1)
+    patience: int | None = setting(
+        None, "validations without a better loss after which a run stops; none: it goes to its end", least=1
+    )
+
+    def __post_init__(self):
+        check(self, "schedule: ")
+        if not self.phases:
+            raise InputError("schedule: expected at least one phase, got none")
 
     @property
     def steps(self) -> int:
@@ -59,32 +65,18 @@ class Schedule:
             ends.append(min(max(round(total * steps / self.steps), ends[-1] + 1), steps - rest))
         phases = [
             dataclasses.replace(phase, steps=end - start)
-            for phase, start, end in zip(self.phases, ends, ends[1:], strict=False)
+            for phase, start, end in zip(self.phases, ends[:-1], ends[1:], strict=True)
         ]
         return dataclasses.replace(self, phases=tuple(phases))
 
-    def to_dict(self) -> dict:
-        """Plain values."""
-        return {
-            "batch_size": self.batch_size,
-            "patience": self.patience,
-            "phases": [dict(vars(phase)) for phase in self.phases],
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict) -> Schedule:
-        """Of `to_dict`, also after JSON made lists of its tuples."""
-        phases = [{n: tuple(v) if isinstance(v, list) else v for n, v in phase.items()} for phase in values["phases"]]
-        return cls(tuple(Phase(**phase) for phase in phases), values["batch_size"], values["patience"])
-
-    def at(self, step: int) -> tuple[int, int]:
-        """(index of the phase, its first step) of a step, 0 the first."""
+    def at(self, step: int) -> tuple[Phase, int, int]:
+        """(phase, its first step, one past its last) of a step, 0 the first; the last phase for steps after it."""
         start = 0
-        for i, phase in enumerate(self.phases):
-            if step < start + phase.steps or i == len(self.phases) - 1:
-                return i, start
+        for phase in self.phases[:-1]:
+            if step < start + phase.steps:
+                return phase, start, start + phase.steps
             start += phase.steps
-        raise AssertionError("a schedule has phases")
+        return self.phases[-1], start, self.steps
 
 
 SCHEDULES = {
@@ -106,6 +98,7 @@ SCHEDULES = {
         "short": Schedule((Phase("all", 4_000, 2e-3, "adam", clip_norm=1.0, warmup=0.03, cosine=True),), batch_size=32),
     },
 }
+"""task -> name -> schedule."""
 
 
 def get_schedule(task: str, name: str) -> Schedule:
@@ -117,6 +110,8 @@ def get_schedule(task: str, name: str) -> Schedule:
 
 def make_optimizer(phase: Phase):
     """keras.optimizers of a phase; its own count of iterations runs from 0."""
+    import keras  # here, so that the names of schedules are known without it
+
     rate = phase.learning_rate
     if phase.cosine:
         warmup = round(phase.warmup * phase.steps)

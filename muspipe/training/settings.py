@@ -1,105 +1,107 @@
-"""All that a run is made of: settings that make it what it is, kept in its config.json, and what may differ."""
+"""The settings of a run: those that make it what it is, kept in its config.json, and those that may differ each time.
+
+Neither Keras nor NumPy is needed here, so that `--help` need not wait for them.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import platform
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass
 
-import muspipe
-from muspipe.errors import InputError
-from muspipe.models.presets import get_preset
-from muspipe.training.schedules import Schedule, get_schedule
-from simulator.config import SimulationConfig
-
-SCENARIOS = ("paper", "physiological", "both")
+from muspipe.training.schedules import SCHEDULES, Schedule, get_schedule
+from simulator.shared.settings import check, setting
 
 
 @dataclass(frozen=True)
 class TrainSettings:
     """Settings of a run; with equal ones, on equal machines, runs are equal."""
 
-    task: str
-    """seg or twitch"""
-    preset: str = "compact"
-    schedule: str = "short"
-    steps: int | None = None
-    """Steps of the whole schedule, whose phases are scaled in proportion; None: as it is."""
-    batch_size: int | None = None
-    """None: the schedule's."""
-    data: str | None = None
-    """Data set folder of `muspipe simulate`; None: online, every sequence fresh."""
-    scenario: str = "paper"
-    """Of the online sequences: paper, physiological or both, in turn."""
-    snr_db: tuple[float, float] | float | None = None
-    """Noise of every phase [dB]; None: as the schedule says."""
-    clean_share: float = 0.0
-    """Share of the noisy phases' examples that get no noise."""
-    seed: int = 0
-    precision: str = "float32"
-    """float32 or mixed_bfloat16"""
-    weights: str | None = None
-    """File of initial weights; for seg in the layout of mask_rcnn_coco.h5, or of muspipe."""
-    patience: int | None = None
-    """Validations without a better loss after which the run stops; None: the schedule's."""
-    val_batches: int = 10
-    """Validation batches each time."""
-    val_every: int = 100
-    """Steps between validations (paper: 10 batches for every 100)."""
-    n_units: tuple[int, int] | None = None
-    """Motor units of the online sequences; None: the scenario's."""
-    options: dict = field(default_factory=dict)
-    """Changes of the preset, {name: value}."""
+    task: str = setting(MISSING, "network to train", choices=tuple(SCHEDULES), argument=False)
+    preset: str = setting("compact", "of the network: compact (default), paper; seg also centre, twitch also refit")
+    schedule: str = setting("short", "short (default: Adam, warm-up, cosine) or paper (phases of the paper)")
+    steps: int | None = setting(
+        None,
+        "of the whole schedule, whose phases are scaled in proportion: as many as your time has, at the bar's rate "
+        "after the first minute",
+        least=1,
+    )
+    batch_size: int | None = setting(
+        None, "examples a step; default: the schedule's (8 for seg, 32 for twitch)", least=1
+    )
+    data: str | None = setting(None, "data set made by `muspipe simulate`", metavar="DIR")
+    scenario: str = setting(
+        "paper",
+        "of the sequences: paper (default) or physiological; online also both, in turn",
+        choices=("paper", "physiological", "both"),
+    )
+    snr_db: float | tuple[float, float] | None = setting(
+        None,
+        "noise: one SNR, or LOW HIGH to draw from; default: as the schedule",
+        unit="dB",
+        infinite=True,
+        rising=True,
+        metavar="DB",
+    )
+    clean_share: float = setting(
+        0.0, "share of the examples without noise, in phases with noise", least=0, most=1, metavar="P"
+    )
+    n_units: tuple[int, int] | None = setting(
+        None, "motor units of online sequences; default: the scenario's (5 30)", least=1, rising=True
+    )
+    weights: str | None = setting(
+        None, "initial weights: of another run, for seg also mask_rcnn_coco.h5", metavar="FILE"
+    )
+    seed: int = setting(0, "of weights, data, order and noise", least=0)
+    precision: str = setting("float32", "float32 or mixed_bfloat16", choices=("float32", "mixed_bfloat16"))
+    val_batches: int = setting(10, "validation batches each time", least=1)
+    val_every: int = setting(100, "steps between validations", least=1)  # the paper's: 10 batches for every 100
+    patience: int | None = setting(
+        None, "stop after N validations without a better loss; default: as the schedule", least=1
+    )
+    online_sequences: int | None = setting(
+        None, "sequences of an online epoch; default: the task's", least=1, argument=False
+    )
+    options: dict = setting(dict, "changes of the preset, {name: value}", argument=False)
 
     def __post_init__(self):
-        _one_of("precision", self.precision, ("float32", "mixed_bfloat16"))
-        _one_of("scenario", self.scenario, SCENARIOS)
-        get_preset(self.task, self.preset)
-        self.full_schedule()
-        for name in ("batch_size", "patience", "val_batches", "val_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name}: expected a number from 1, got {value}")
+        check(self)
 
-    def preset_values(self):
-        """The preset with its changes."""
+    def full_preset(self):
+        """The preset with its changes. InputError for unknown names and values that it cannot have."""
+        from muspipe.models.presets import get_preset  # here, as presets load Keras
+
         return get_preset(self.task, self.preset).changed(self.options)
 
-    def full_schedule(self) -> Schedule:
-        """The schedule with this run's steps and batch size."""
-        schedule = get_schedule(self.task, self.schedule)
+    def full_schedule(self, base: Schedule | None = None) -> Schedule:
+        """The schedule of this name, or `base`, with this run's steps, batch size and patience. InputError for an
+        unknown name or too few steps."""
+        schedule = base or get_schedule(self.task, self.schedule)
         schedule = schedule if self.steps is None else schedule.scaled(self.steps)
-        patience = self.patience or schedule.patience
-        return dataclasses.replace(schedule, batch_size=self.batch_size or schedule.batch_size, patience=patience)
+        batch_size, patience = self.batch_size or schedule.batch_size, self.patience or schedule.patience
+        return dataclasses.replace(schedule, batch_size=batch_size, patience=patience)
 
-    def simulations(self) -> list[SimulationConfig]:
-        """Configs of the online sequences."""
+    def simulations(self) -> list:
+        """SimulationConfigs of the online sequences."""
+        from simulator import SimulationConfig
+
         names = ("paper", "physiological") if self.scenario == "both" else (self.scenario,)
-        changes = {} if self.n_units is None else {"n_units": tuple(self.n_units)}
+        changes = {} if self.n_units is None else {"n_units": self.n_units}
         return [SimulationConfig.scenario(name, **changes) for name in names]
 
-    def to_dict(self) -> dict:
-        """Plain values."""
-        plain = dataclasses.asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
-    @classmethod
-    def from_dict(cls, values: dict) -> TrainSettings:
-        """Of `to_dict`."""
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+@dataclass(frozen=True)
+class TrainerOptions:
+    """What may differ each time that a run is taken up: it changes no numbers, but for the rounding of several
+    devices."""
 
+    max_minutes: float | None = setting(
+        None, "stop after this time with a checkpoint; --resume goes on", least=0, metavar="M"
+    )
+    checkpoint_minutes: float = setting(5.0, "time between checkpoints", unit="min", least=0, argument=False)
+    devices: int = setting(
+        1, "experimental: GPUs (or CPU devices) to share each batch; tested with two virtual CPU devices only", least=1
+    )
+    tensorboard: bool = setting(False, "write scalars for TensorBoard, too")
 
-def versions() -> dict[str, str]:
-    """Of what decides about the numbers."""
-    import keras
-    import numpy as np
-
-    found = {"muspipe": muspipe.__version__, "keras": keras.__version__, "numpy": np.__version__}
-    backend = keras.backend.backend()
-    module = __import__(backend)
-    return found | {"backend": backend, backend: module.__version__, "python": platform.python_version()}
-
-
-def _one_of(name, value, allowed):
-    if value not in allowed:
-        raise InputError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+    def __post_init__(self):
+        check(self)

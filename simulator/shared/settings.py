@@ -44,6 +44,8 @@ class Facts:
     """Whether the numbers of a tuple must not fall: (low, high)."""
     argument: bool = True
     """Whether the command line has an argument of its own for it."""
+    metavar: str = ""
+    """What stands for the value in `--help`, where unit or type do not say it well: FILE."""
 
 
 def setting(default, help: str, **facts):
@@ -126,12 +128,12 @@ def add_arguments(parser: argparse.ArgumentParser, cls, names: Iterable[str] | N
             parser.add_argument(flag, action="store_true", default=None, help=facts.help)
             continue
         shown = "" if default in (None, dataclasses.MISSING) or "default" in facts.help else f"; default {default}"
-        options = {"choices": None, "metavar": facts.unit or _metavar(hint), "help": facts.help + shown}
+        options = {"metavar": facts.metavar or facts.unit or _metavar(hint), "help": facts.help + shown}
         length = _length(hint)
         if length:
             options |= {"nargs": "+" if _takes_scalar(hint) else length}
             options["metavar"] = ("LOW", "HIGH") if length == 2 and options["nargs"] == 2 else options["metavar"]
-        parser.add_argument(flag, **{key: value for key, value in options.items() if value is not None})
+        parser.add_argument(flag, **options)
 
 
 def given(args: argparse.Namespace, cls, names: Iterable[str] | None = None) -> dict:

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from muspipe.commands import preview, simulate
+from muspipe.commands import simulate
 from muspipe.errors import InputError
 from muspipe.recordings.readers import load_recording
 from muspipe.recordings.result import Result
@@ -106,28 +106,8 @@ def test_a_failed_truth_leaves_no_recording(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_data_set_then_preview(tmp_path, monkeypatch, capsys):
+def test_data_set(tmp_path, capsys):
     words = [tmp_path / "set", "--train", 4, "--val", 0, "--test", 6, "--workers", 1, "--scenario", "physiological"]
     assert call(simulate, *words) == 0
     assert "4 train, 0 val, 6 test sequences" in capsys.readouterr().out
     assert open_dataset(tmp_path / "set").config.name == "physiological"
-    monkeypatch.setattr(preview, "MEASURED_S", 0.01)
-    for task in ("seg", "twitch"):
-        picture = tmp_path / f"{task}.png"
-        words = [tmp_path / "set", "--task", task, "--out", picture, "--snr-db", 10, 30, "--batch-size", 3]
-        assert call(preview, *words) == 0
-        assert "/s in batches of 3" in capsys.readouterr().out
-        assert picture.read_bytes().startswith(b"\x89PNG")
-        with pytest.raises(InputError, match="--overwrite"):
-            call(preview, *words)
-
-
-def test_preview_notices_a_damaged_data_set(tmp_path):
-    call(simulate, tmp_path / "set", "--train", 4, "--val", 0, "--test", 0, "--workers", 1)
-    shard = tmp_path / "set" / "train-00000.h5"
-    content = bytearray(shard.read_bytes())
-    content[-10_000] ^= 1
-    shard.write_bytes(content)
-    with pytest.raises(InputError, match="train-00000.h5"):
-        call(preview, tmp_path / "set", "--out", tmp_path / "a.png")
-    assert not (tmp_path / "a.png").exists()

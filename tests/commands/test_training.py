@@ -4,57 +4,64 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from muspipe.cli import main_train
-from muspipe.models import PRESETS, get_preset
+from muspipe.cli import COMMANDS, main_train
 
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    from muspipe.training import examples
-
-    small = {
-        "convolutions": [{"maps": 2, "kernel": [5, 5, 3], "stride": [4, 4, 1]}],
-        "dense_before": [8],
-        "gru": 4,
-        "dense_after": [4],
-        "name": "small",
-    }
-    monkeypatch.setitem(PRESETS["twitch"], "small", get_preset("twitch", "compact") | small)
-    monkeypatch.setattr(examples, "ONLINE_CROPS", 16)
-    monkeypatch.setitem(examples.ONLINE_SEQUENCES, "twitch", 4)
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("dense_before=[8]", "gru=4", "dense_after=[4]")
+NEW = ("--online", "--steps", "4", "--batch-size", "4", "--val-batches", "1", "--val-every", "2")
+NEW += tuple(word for pair in SMALL for word in ("--set", pair))
 
 
 def arguments(folder, *more):
     return ["twitch", "--out", str(folder / "run"), *more]
 
 
-NEW = ("--online", "--preset", "small", "--steps", "4", "--batch-size", "4", "--val-batches", "1", "--val-every", "2")
+def refused(capsys, words):
+    """The error of a command that was refused, one line."""
+    assert main_train(words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and error.startswith("muspipe-train: error: ")
+    return error
+
+
+@pytest.fixture(scope="module")
+def one_step(tmp_path_factory):
+    """A folder with a run of one step; not to be changed."""
+    folder = tmp_path_factory.mktemp("training")
+    assert main_train(arguments(folder, *NEW, "--max-minutes", "0")) == 0
+    return folder
 
 
 def test_a_run_and_its_resumption(tmp_path, capsys):
-    assert main_train(arguments(tmp_path, *NEW, "--max-minutes", "0")) == 0
+    assert main_train(arguments(tmp_path, *NEW, "--snr-db", "20", "--max-minutes", "0")) == 0
     assert "time is up at step 1 of 4" in capsys.readouterr().out
-    assert main_train(arguments(tmp_path, "--resume", "--preset", "small")) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["settings"]["snr_db"] == 20.0 and config["preset"]["gru"] == 4
+    assert main_train(arguments(tmp_path, "--resume", "--preset", "compact", "--snr-db", "20", "--set", "gru=4")) == 0
     out = capsys.readouterr().out
     assert "finished at step 4 of 4" in out and "best.weights.h5" in out and "peak memory process" in out
 
 
-def test_another_run_is_not_resumed(tmp_path, capsys):
-    main_train(arguments(tmp_path, *NEW, "--max-minutes", "0"))
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+def test_another_run_is_not_resumed(one_step, capsys):
+    before = {path: path.stat().st_mtime_ns for path in (one_step / "run").rglob("*")}
+    assert len(before) > 4
     for more, said in (
-        (("--resume", "--preset", "compact"), "has preset 'small', got 'compact'"),
+        (("--resume", "--preset", "refit"), "has preset 'compact', got 'refit'"),
+        (("--resume", "--set", "gru=5"), "has set gru 4, got 5"),
         (("--resume", "--snr-db", "10", "30"), "has snr-db None, got (10.0, 30.0)"),
         (NEW, "exists already; give --resume"),
     ):
-        assert main_train(arguments(tmp_path, *more)) == 2
-        error = capsys.readouterr().err
-        assert said in error and error.count("\n") == 1
-    assert main_train(["seg", "--out", str(tmp_path / "run"), "--resume"]) == 2
-    assert "has task 'twitch', got 'seg'" in capsys.readouterr().err
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
+        assert said in refused(capsys, arguments(one_step, *more))
+    said = refused(capsys, ["seg", "--out", str(one_step / "run"), "--resume"])
+    assert "has task 'twitch', got 'seg'" in said
+    assert {path: path.stat().st_mtime_ns for path in (one_step / "run").rglob("*")} == before
 
 
 @pytest.mark.parametrize(
@@ -62,39 +69,37 @@ def test_another_run_is_not_resumed(tmp_path, capsys):
     [
         ((), "expected --data DIR"),
         (("--online", "--preset", "huge"), "preset of twitch: expected one of paper, compact"),
-        (("--online", "--steps", "0"), "steps: expected at least 1"),
-        (("--online", "--memory-gb", "-1"), "--memory-gb: expected a number above 0"),
-        (("--online", "--snr-db", "1", "2", "3"), "--snr-db: expected one SNR or LOW HIGH"),
+        (("--online", "--steps", "0"), "--steps: expected an integer from 1 or none, got 0"),
+        (("--online", "--seed", "x"), "--seed: expected an integer from 0, got 'x'"),
+        (("--online", "--memory-gb", "-1"), "--memory-gb: expected a number above 0 or none [GB], got -1"),
+        (("--online", "--max-minutes", "nan"), "--max-minutes: expected a number from 0 or none, got nan"),
+        (("--online", "--devices", "0"), "--devices: expected an integer from 1, got 0"),
+        (("--online", "--snr-db", "1", "2", "3"), "--snr-db: expected a number or 2 values"),
+        (("--online", "--clean-share", "1.5"), "--clean-share: expected a number from 0 to 1, got 1.5"),
+        (("--online", "--set", "gur=4"), "has no setting 'gur'"),
+        (("--online", "--set", "gru"), "--set: expected NAME=VALUE, got 'gru'"),
         (("--resume",), "expected the folder of a run"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, capsys, more, said):
-    assert main_train(arguments(tmp_path, *more)) == 2
-    error = capsys.readouterr().err
-    assert said in error and error.count("\n") == 1 and error.startswith("muspipe-train: error: ")
+    assert said in refused(capsys, arguments(tmp_path, *more))
     assert not (tmp_path / "run").exists()
 
 
-def test_missing_data_and_weights(tmp_path, capsys):
-    assert main_train(arguments(tmp_path, "--data", str(tmp_path / "none"), "--preset", "small")) == 2
-    assert "none" in capsys.readouterr().err
+def test_what_could_not_begin_leaves_nothing(tmp_path, capsys):
+    assert "none" in refused(capsys, arguments(tmp_path, "--data", str(tmp_path / "none")))
     (tmp_path / "run2").mkdir()
     weights = ["--weights", str(tmp_path / "no.h5")]
-    assert main_train(["twitch", "--out", str(tmp_path / "run2"), *NEW, *weights]) == 2
-    assert "no.h5" in capsys.readouterr().err
-    assert not (tmp_path / "run2").exists()  # so that the next try may have the name
+    assert "no.h5" in refused(capsys, ["twitch", "--out", str(tmp_path / "run2"), *NEW, *weights])
+    assert list(tmp_path.iterdir()) == []  # so that the next try may have the name
 
 
-def test_threads_are_limited_before_numpy_is_loaded(tmp_path):
-    """NumPy's threads and the backend's wait for each other: a training was five times slower."""
-    import subprocess
-    import sys
-
+@pytest.mark.parametrize("name", COMMANDS["muspipe-train"])
+def test_help_loads_nothing_heavy(name):
     code = (
-        "import sys, muspipe.runtime as backend\n"
-        "def load(memory_gb): print('numpy' in sys.modules, 'keras' in sys.modules); sys.exit(0)\n"
-        "backend.load_keras = load\n"
-        f"from muspipe.cli import main_train; main_train(['twitch', '--online', '--out', {str(tmp_path / 'run')!r}])"
+        f"import sys, muspipe.cli\ntry:\n    muspipe.cli.main_train([{name!r}, '--help'])\n"
+        "except SystemExit:\n    pass\n"
+        "print('heavy:', sorted({'numpy', 'scipy', 'h5py', 'matplotlib', 'keras', 'tensorflow'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout == "False False\n", done.stdout + done.stderr
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "heavy: []"

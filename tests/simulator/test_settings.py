@@ -29,7 +29,7 @@ class Outer:
     range_mm: tuple[float, float] = setting((2.0, 12.0), "diameters", unit="mm", above=0, rising=True)
     snr_db: float | tuple[float, float] | None = setting(None, "noise", unit="dB", infinite=True, rising=True)
     fast: bool = setting(False, "whether in a hurry")
-    path: str | None = setting(None, "a file")
+    path: str | None = setting(None, "a file", metavar="FILE")
     inner: Inner = setting(Inner, "nested", argument=False)
     free: dict = setting(dict, "anything", argument=False)
     not_described: int = 7
@@ -121,4 +121,5 @@ def test_help_tells_unit_and_default():
     text = " ".join(parser.format_help().split())
     assert "--share X a share; default 0.5" in text and "--snr-db dB [dB ...] noise" in text
     assert "--range-mm LOW HIGH diameters; default (2.0, 12.0)" in text
+    assert "--path FILE a file" in text
     assert "--inner" not in text and "--not-described" not in text

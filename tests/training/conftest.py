@@ -1,31 +1,30 @@
-"""Small networks in place of the presets, so that a run is seconds."""
+"""Two runs that the tests share: a whole one and a killed one."""
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import shutil
 
 import pytest
 
-from muspipe.models import PRESETS, get_preset
-
-SMALL_TWITCH = {
-    "convolutions": [{"maps": 2, "kernel": [5, 5, 3], "stride": [4, 4, 1]}],
-    "dense_before": [8],
-    "gru": 4,
-    "dense_after": [4],
-}
+from muspipe.training.run_folder import new_run
+from tests.training.small_runs import EVERY_STEP, Course, run, settings_of
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    """Preset twitch/small."""
-    monkeypatch.setitem(PRESETS["twitch"], "small", get_preset("twitch", "compact") | SMALL_TWITCH | {"name": "small"})
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """The course of an unbroken run of 12 steps; its folder is not to be changed."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    new_run(folder, settings_of())
+    return run(folder)
 
 
-@pytest.fixture(autouse=True)
-def few_sequences(monkeypatch):
-    """Online epochs of 16 crops of 4 sequences."""
-    from muspipe.training import examples
+@pytest.fixture(scope="session")
+def killed_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killed") / "run"
+    new_run(folder, settings_of())
+    return run(folder, kill_at=8, options=EVERY_STEP)
 
-    monkeypatch.setattr(examples, "ONLINE_CROPS", 16)
-    monkeypatch.setitem(examples.ONLINE_SEQUENCES, "twitch", 4)
+
+@pytest.fixture
+def killed(killed_once, tmp_path):
+    """The same run, killed in step 8, with the checkpoints of steps 6 and 7; a copy of its own for each test."""
+    shutil.copytree(killed_once.folder, tmp_path / "run")
+    return Course(tmp_path / "run", killed_once.losses, None, set())

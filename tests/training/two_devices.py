@@ -1,19 +1,18 @@
-"""One step on one device and on two; prints the largest difference of the updated weights, relative to the update.
+"""Two steps and a validation on one device and on two; fails where the weights after them or the losses differ.
 
 Run by test_devices.py in a process of its own, as devices are made once a process.
 """
 
 import os
-import sys
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from muspipe.models import build, get_preset  # noqa: E402
 from muspipe.models.weights import arrays_of  # noqa: E402
 from muspipe.training.devices import make_devices  # noqa: E402
+from tests.training.small_runs import settings_of  # noqa: E402
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -21,12 +20,7 @@ if keras.backend.backend() == "tensorflow":
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
 
-preset = get_preset("twitch", "compact") | {
-    "convolutions": [{"maps": 2, "kernel": [5, 5, 3], "stride": [4, 4, 1]}],
-    "dense_before": [8],
-    "gru": 4,
-    "dense_after": [4],
-}
+preset = settings_of().full_preset()
 rng = np.random.default_rng(0)
 half = {
     "crops": rng.standard_normal((4, 16, 16, 400, 1)).astype(np.float32),
@@ -40,21 +34,26 @@ other = {name: array if equal_shares else array[::-1] + 0.5 for name, array in h
 inputs = {name: np.concatenate([half[name], other[name]]) for name in half}
 
 
-def weights_after_a_step(count):
+def course(count):
+    """(weights before, after a step of each of two optimizers, losses) with so many devices."""
     devices = make_devices(count)
+    assert devices.count == count
     with devices.scope():
-        model = build("twitch", preset, seed=1)
-        model.compile(optimizer=keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=0.05))
-    before = arrays_of(model)
-    logs = devices.train(model, inputs)
-    return before, arrays_of(model), logs
+        model = preset.build(seed=1)
+    before, losses = arrays_of(model), []
+    for rate in (0.1, 0.05):  # two phases
+        with devices.scope():
+            model.compile(optimizer=keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=0.05))
+        losses.append(devices.train(model, inputs)["loss"])
+    return before, arrays_of(model), [*losses, devices.validate(model, inputs)["loss"]]
 
 
-before, one, loss_one = weights_after_a_step(1)
-start, two, loss_two = weights_after_a_step(2)
+before, one, losses_of_one = course(1)
+start, two, losses_of_two = course(2)
 assert all((before[name] == start[name]).all() for name in before)
 moved = max(np.abs(one[name] - before[name]).max() for name in before)
 assert moved > 1e-4, moved
+assert len({round(loss, 4) for loss in losses_of_one}) > 1, losses_of_one
 apart = max(np.abs(one[name] - two[name]).max() for name in before)
-print(f"apart {apart / moved:.3g} loss {abs(loss_one['loss'] - loss_two['loss']):.3g}")
-sys.exit(0 if apart < 1e-5 and abs(loss_one["loss"] - loss_two["loss"]) < 1e-5 else 1)
+assert apart < 1e-5, apart
+np.testing.assert_allclose(losses_of_one, losses_of_two, atol=1e-5)

@@ -1,0 +1,94 @@
+"""What happens besides the steps: best weights, history, picture, TensorBoard, progress, checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+from muspipe.models import weights
+from muspipe.training import checkpoints
+from muspipe.training.devices import ScalarWriter
+from muspipe.training.history import History
+from muspipe.training.loop import Listener, RunState
+from muspipe.training.run_folder import RunFolder
+
+DRAWING_SHARE = 0.02
+"""Of the time of a run that may go into drawing loss.png."""
+
+
+class BestWeights(Listener):
+    """best.weights.h5. facts: plain values to keep in it besides step, hours and losses."""
+
+    def __init__(self, folder: RunFolder, model, facts: dict):
+        self.folder, self.model, self.facts = folder, model, facts
+
+    def validated(self, state, best):
+        if best:
+            course = {"step": state.step, "hours": round(state.seconds / 3600, 3), "val": state.val}
+            weights.save(self.model, self.folder.weights, course | self.facts)
+
+
+class HistoryRows(Listener):
+    """history.csv."""
+
+    def __init__(self, history: History):
+        self.history = history
+
+    def row(self, state, losses):
+        self.history.add({"step": state.step, "hours": state.seconds / 3600, **losses, **state.val})
+
+
+class Picture(Listener):
+    """loss.png: drawn at the end, and before as often as its share of the time allows."""
+
+    def __init__(self, history: History, folder: RunFolder):
+        self.history, self.path = history, folder.picture
+        self.drawn, self.took_s = -math.inf, 0.0
+
+    def row(self, state, losses):
+        if time.monotonic() - self.drawn > self.took_s / DRAWING_SHARE:
+            self._draw()
+
+    def ended(self, state):
+        self._draw()
+
+    def _draw(self):
+        began = time.monotonic()
+        self.history.draw(self.path)
+        self.drawn = time.monotonic()
+        self.took_s = self.drawn - began
+
+
+class TensorBoard(Listener):
+    """The rows of the history as scalars for TensorBoard. InputError where it is not installed."""
+
+    def __init__(self, folder: RunFolder):
+        self.writer = ScalarWriter(folder.tensorboard)
+
+    def row(self, state, losses):
+        self.writer.write(state.step, losses | state.val)
+
+
+class Progress(Listener):
+    """Calls a function after every step with (step, of steps, losses, examples a second)."""
+
+    def __init__(self, call: Callable, steps: int):
+        self.call, self.steps = call, steps
+
+    def stepped(self, state, losses, examples_a_second):
+        self.call(state.step, self.steps, losses, examples_a_second)
+
+
+class Checkpoints(Listener):
+    """The folder of checkpoints: one at least every so many minutes. data: checksum of the data set, if any."""
+
+    def __init__(self, folder: RunFolder, model, minutes: float, data: str | None):
+        self.folder, self.model, self.data = folder.checkpoints, model, data
+        self.every_s, self.saved = 60 * minutes, time.monotonic()
+
+    def may_save(self, state: RunState, must: bool):
+        if must or time.monotonic() - self.saved > self.every_s:
+            checkpoints.save(self.folder, state.step, self.model, dataclasses.asdict(state) | {"data": self.data})
+            self.saved = time.monotonic()

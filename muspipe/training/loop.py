@@ -1,0 +1,150 @@
+"""The course of a training: step after step, phase after phase. Files and networks are for others: a `Stretch` takes
+the steps, listeners do what is to be done after them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from muspipe.training.schedules import Schedule
+
+
+@dataclass
+class RunState:
+    """What a step changes besides the network: kept in every checkpoint."""
+
+    step: int = 0
+    """Steps done."""
+    seconds: float = 0.0
+    """Spent on them, by all processes that took part."""
+    best: dict | None = None
+    """step and val_loss of the best validation."""
+    since_best: int = 0
+    """Validations after it."""
+    sums: dict[str, float] = field(default_factory=dict)
+    """Of the training losses since the last row of the history."""
+    count: int = 0
+    """Steps in these sums."""
+    val: dict[str, float] = field(default_factory=dict)
+    """Losses of the last validation, with val_ before their names."""
+
+    def add(self, losses: dict[str, float]) -> None:
+        """Count in the losses of one more step."""
+        self.step += 1
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.count += 1
+
+    def take_means(self) -> dict[str, float]:
+        """Mean training losses since the last call."""
+        means = {name: total / max(self.count, 1) for name, total in self.sums.items()}
+        self.sums, self.count = {}, 0
+        return means
+
+    def judge(self, losses: dict[str, float]) -> bool:
+        """Take in the losses of a validation -> whether it was the best so far."""
+        self.val = {f"val_{name}": value for name, value in losses.items()}
+        best = math.isfinite(losses["loss"]) and (self.best is None or losses["loss"] < self.best["val_loss"])
+        if best:
+            self.best = {"step": self.step, "val_loss": losses["loss"]}
+        self.since_best = 0 if best else self.since_best + 1
+        return best
+
+    def update(self, values: dict) -> None:
+        """Take the values of another, as of `dataclasses.asdict`; others that came with them are left."""
+        for known in dataclasses.fields(self):
+            setattr(self, known.name, values.get(known.name, getattr(self, known.name)))
+
+
+class Stretch(Protocol):
+    """A phase that is ready to be trained."""
+
+    end: int
+    """One past its last step."""
+
+    def losses(self, first: int) -> Iterator[dict[str, float]]:
+        """Train the steps from `first` to `end` -> the losses of each."""
+
+    def validate(self) -> dict[str, float]:
+        """The losses of the validation batches; nothing is trained."""
+
+
+class Listener:
+    """Is told of a run's events, in this order within a step; does nothing about them."""
+
+    def validated(self, state: RunState, best: bool) -> None:
+        """A validation is done; best: whether it was the best so far."""
+
+    def row(self, state: RunState, losses: dict[str, float]) -> None:
+        """It is time for a row of the history; losses: means over the steps since the row before."""
+
+    def stepped(self, state: RunState, losses: dict[str, float], examples_a_second: float) -> None:
+        """A step is done."""
+
+    def may_save(self, state: RunState, must: bool) -> None:
+        """The place for a checkpoint; must: at the end of a phase or before the run stops."""
+
+    def ended(self, state: RunState) -> None:
+        """The run stops here, for a reason and not by an error."""
+
+
+def train(
+    state: RunState,
+    schedule: Schedule,
+    stretch: Stretch,
+    begin: Callable[[int], Stretch],
+    *,
+    val_every: int,
+    listeners: Iterable[Listener] = (),
+    stop: Callable[[], str | None] = lambda: None,
+) -> str:
+    """Take the steps that are left -> why this ended: "finished", "early stopping", or what `stop()` said.
+
+    stretch: the phase that state.step is in, or the one that it has just finished; begin(step): the phase of a step,
+    made ready. stop is asked after every step.
+    """
+    row_every = 10 if schedule.steps <= 1000 else 100
+    listeners = tuple(listeners)
+    began = time.monotonic() - state.seconds
+
+    def tell(event, *arguments):
+        state.seconds = time.monotonic() - began
+        for listener in listeners:
+            getattr(listener, event)(state, *arguments)
+
+    def early():
+        patience = schedule.patience
+        return "early stopping" if patience is not None and state.since_best >= patience else None
+
+    def after_step(losses, rate):
+        """-> the reason to stop, if any."""
+        last = state.step == schedule.steps
+        if state.step % val_every == 0 or last:
+            tell("validated", state.judge(stretch.validate()))
+        if state.step % row_every == 0 or last:
+            tell("row", state.take_means())
+        tell("stepped", losses, rate)
+        reason = stop() or early()
+        tell("may_save", reason is not None or state.step == stretch.end)
+        return reason
+
+    reason = early()
+    while reason is None and state.step < schedule.steps:
+        if state.step == stretch.end:
+            stretch = begin(state.step)
+        with contextlib.closing(stretch.losses(state.step)) as steps:
+            asked = time.monotonic()
+            for losses in steps:
+                rate = schedule.batch_size / max(time.monotonic() - asked, 1e-9)  # waiting for the input included
+                state.add(losses)
+                reason = after_step(losses, rate)
+                if reason is not None:
+                    break
+                asked = time.monotonic()
+    tell("ended")
+    return reason or "finished"

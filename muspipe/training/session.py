@@ -1,0 +1,118 @@
+"""The network of a run and its examples, made ready for one phase after the other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from muspipe.data.options import BatchOptions
+from muspipe.data.sources import open_dataset
+from muspipe.errors import InputError
+from muspipe.models.base import freeze
+from muspipe.training.devices import OneDevice
+from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, input_rng
+from muspipe.training.run_folder import Plan
+from muspipe.training.schedules import Phase, make_optimizer
+from muspipe.training.settings import TrainSettings
+from muspipe.training.tasks import TASKS
+
+
+class TrainingError(InputError):
+    """The training itself went wrong: losses that are not finite."""
+
+
+class Session:
+    """The network of a plan, newly made, on its devices, and the sources of its examples."""
+
+    def __init__(self, plan: Plan, devices: OneDevice):
+        self.plan, self.devices = plan, devices
+        self.task = TASKS[plan.settings.task]
+        self.train_epochs, self.val_epochs = _epochs(plan.settings)
+        with devices.scope():
+            self.model = plan.preset.build(seed=plan.settings.seed)
+
+    def data_checksum(self) -> str | None:
+        """Of the data set's manifest; None online."""
+        if self.plan.settings.data is None:
+            return None
+        text = json.dumps(self.train_epochs.dataset.manifest, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def begin(self, step: int) -> PhaseOfSession:
+        """Freeze, compile and choose the noise of the phase that a step is in."""
+        phase, _, end = self.plan.schedule.at(step)
+        with self.devices.scope():
+            freeze(self.model, phase.frozen)
+            self.model.compile(optimizer=make_optimizer(phase))
+        options = self.batch_options(phase)
+        through_tensorflow = self.plan.settings.data is not None and keras.backend.backend() == "tensorflow"
+        kind = TensorFlowExamples if through_tensorflow else Examples
+        train = kind(self.task, self.train_epochs, options)
+        return PhaseOfSession(self, end, train, Examples(self.task, self.val_epochs, options))
+
+    def batch_options(self, phase: Phase) -> BatchOptions:
+        """What the batches of a phase are."""
+        settings = self.plan.settings
+        snr_db = phase.snr_db if settings.snr_db is None else settings.snr_db
+        return BatchOptions(
+            batch_size=self.plan.schedule.batch_size,
+            seed=settings.seed,
+            snr_db=snr_db,
+            clean_share=settings.clean_share if snr_db is not None else 0.0,
+            **self.plan.preset.batch_options(),
+        )
+
+    def inputs(self, batch: dict, step: int) -> dict[str, np.ndarray]:
+        """What the network takes, from the batch of a step."""
+        return self.model.batch_inputs(batch | {"rng": input_rng(self.plan.settings.seed, step)})
+
+
+class PhaseOfSession:
+    """A loop.Stretch: the phase for which a session is ready."""
+
+    def __init__(self, session: Session, end: int, train: Examples, validation: Examples):
+        self.session, self.end, self.train = session, end, train
+        n = min(session.plan.settings.val_batches, validation.batches_an_epoch)
+        self.validation = [session.inputs(validation.batch(i), i) for i in range(n)]
+
+    def losses(self, first: int) -> Iterator[dict[str, float]]:
+        """Train the steps from `first` to the phase's end -> the losses of each. TrainingError if they are not
+        finite."""
+        session = self.session
+        for step, inputs in enumerate(self.train.stream(session.inputs, first, self.end), start=first):
+            losses = session.devices.train(session.model, inputs)
+            if not all(math.isfinite(value) for value in losses.values()):
+                bad = ", ".join(f"{name} {value}" for name, value in losses.items())
+                raise TrainingError(
+                    f"losses are not finite at step {step + 1} ({bad}); its batch is that of seed "
+                    f"{session.plan.settings.seed}, step {step}; the checkpoint before is whole: lower the learning "
+                    "rate, or use --precision float32"
+                )
+            yield losses
+
+    def validate(self) -> dict[str, float]:
+        """Mean losses of the validation batches."""
+        rows = [self.session.devices.validate(self.session.model, inputs) for inputs in self.validation]
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def _epochs(settings: TrainSettings):
+    """(training, validation) epochs: online, or of the data set, which is checked."""
+    if settings.data is None:
+        configs = settings.simulations()
+        n = settings.online_sequences or TASKS[settings.task].online_sequences
+        return tuple(OnlineEpochs(configs, settings.seed, n, split) for split in ("train", "val"))
+    datasets = [open_dataset(settings.data, split) for split in ("train", "val")]
+    for dataset in datasets:
+        dataset.validate()
+        if settings.scenario != dataset.config.name:
+            raise InputError(
+                f"{settings.data}: expected scenario {settings.scenario!r}, got {dataset.config.name!r}; "
+                "say which with --scenario"
+            )
+    return tuple(map(FixedEpochs, datasets))

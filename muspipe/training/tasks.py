@@ -1,0 +1,74 @@
+"""What differs between the trainings of the two kinds of network, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from muspipe.data import loader
+from muspipe.data.sources import crop_order, epoch_order
+
+
+@dataclass(frozen=True)
+class Task:
+    """A kind of network, and what an epoch of its examples is. source: as of muspipe.data.sources; options:
+    BatchOptions; rows: the examples by index."""
+
+    name: str
+    example: str
+    """What an example is called."""
+    online_sequences: int
+    """Sequences of an online epoch."""
+    examples_a_sequence: int
+    """Examples of an online epoch for each of its sequences, on average."""
+    order: Callable
+    """(source, options, epoch) -> rows of the epoch."""
+    batch: Callable
+    """(RecordMaker, epoch, rows) -> batch of these rows."""
+    batches: Callable[..., Iterator]
+    """(source, options, epoch) -> batches of a whole epoch."""
+    tensorflow_batches: Callable
+    """(source, options, first epoch, epochs or None, first batch) -> the same as a tf.data.Dataset."""
+
+
+def _sequence_order(source, options, epoch):
+    return epoch_order(len(source), options.seed, epoch, options.shuffle)
+
+
+def _crop_order(source, options, epoch):
+    return crop_order(source.n_units, options.seed, epoch, options.shuffle, options.shuffle_block)
+
+
+def _detection_dataset(*arguments):
+    from muspipe.data.tfdata import detection_dataset  # here, as not everyone has TensorFlow
+
+    return detection_dataset(*arguments)
+
+
+def _twitch_dataset(*arguments):
+    from muspipe.data.tfdata import twitch_dataset
+
+    return twitch_dataset(*arguments)
+
+
+SEG = Task(
+    name="seg",
+    example="sequence",
+    online_sequences=256,
+    examples_a_sequence=1,
+    order=_sequence_order,
+    batch=loader.detection_batch,
+    batches=loader.detection_batches,
+    tensorflow_batches=_detection_dataset,
+)
+TWITCH = Task(
+    name="twitch",
+    example="crop",
+    online_sequences=64,
+    examples_a_sequence=16,  # one for each unit of a sequence; they have 17.5 on average
+    order=_crop_order,
+    batch=loader.twitch_batch,
+    batches=loader.twitch_batches,
+    tensorflow_batches=_twitch_dataset,
+)
+TASKS = {task.name: task for task in (SEG, TWITCH)}

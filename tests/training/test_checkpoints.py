@@ -1,0 +1,72 @@
+"""Checkpoints: no damage is overlooked, and none is a crash."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from muspipe.errors import InputError
+from muspipe.training import checkpoints
+
+
+def model_of(width=2):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(width)])
+    model.compile(optimizer=keras.optimizers.SGD(0.1, momentum=0.9), loss="mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def test_no_damage_to_a_checkpoint_is_overlooked_or_a_crash(tmp_path):
+    model = model_of()
+    for step in (1, 2):
+        path = checkpoints.save(tmp_path, step, model, {"n": step})
+    whole, arrays = path.read_bytes(), checkpoints.latest(tmp_path).arrays
+    assert len(arrays) == 6  # kernel, bias, iterations, learning rate, two momenta
+    rng, used = np.random.default_rng(0), []
+    for i in range(120):
+        content = bytearray(whole if i % 2 else whole[: rng.integers(len(whole))])
+        for _ in range(4 if content and i % 2 else 0):
+            content[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(content)
+        found = checkpoints.latest(tmp_path)
+        used.append(found.step)
+        assert found.state == {"n": found.step} and found.damaged == ([] if found.step == 2 else [str(path)])
+        for one, other in zip(arrays, found.arrays, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert used.count(1) > 60  # flips between the data do no harm
+    path.write_bytes(whole[:100])
+    checkpoints.set_aside(checkpoints.latest(tmp_path).damaged)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-000000001.h5", "step-000000002.h5.damaged"]
+
+
+def test_the_last_two_are_kept(tmp_path):
+    model = model_of()
+    for step in (5, 60, 700):
+        checkpoints.save(tmp_path, step, model, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000060.h5", "step-000000700.h5"]
+    assert checkpoints.latest(tmp_path / "none") is None
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    checkpoints.save(tmp_path, 1, model_of(), {})
+    with pytest.raises(InputError, match="expected 6 variables as this network and optimizer have"):
+        checkpoints.restore(model_of(width=3), checkpoints.latest(tmp_path).arrays)
+
+
+def test_everything_that_a_step_changes_is_restored(tmp_path):
+    model, data = model_of(), (np.ones((2, 3), np.float32), np.ones((2, 2), np.float32))
+    model.train_on_batch(*data)
+    checkpoints.save(tmp_path, 1, model, {})
+    expected = model.train_on_batch(*data)
+    other = model_of()
+    checkpoints.restore(other, checkpoints.latest(tmp_path).arrays)
+    assert other.train_on_batch(*data) == pytest.approx(expected, rel=1e-6)
+    assert int(other.optimizer.iterations) == 2
+
+
+def test_no_room_for_a_checkpoint_is_told_first(tmp_path, monkeypatch):
+    found = os.statvfs(tmp_path)
+    monkeypatch.setattr(checkpoints.os, "statvfs", lambda _: os.statvfs_result([*found[:4], 1, *found[5:]]))
+    with pytest.raises(OSError, match="a checkpoint needs 1 MB, the disk has 0 MB left"):
+        checkpoints.check_space(tmp_path, model_of())

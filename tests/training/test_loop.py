@@ -1,0 +1,139 @@
+"""The loop alone, on phases whose losses are made up: no network, no files."""
+
+import math
+
+import pytest
+
+from muspipe.training.loop import Listener, RunState, train
+from muspipe.training.schedules import Phase, Schedule
+
+
+class Made:
+    """A phase whose loss at step s (from 1) is s; validations are taken from a list."""
+
+    def __init__(self, end, validations):
+        self.end, self.validations, self.left_open = end, validations, False
+
+    def losses(self, first):
+        self.left_open = True
+        try:
+            for step in range(first, self.end):
+                yield {"loss": float(step + 1)}
+        finally:
+            self.left_open = False
+
+    def validate(self):
+        return {"loss": self.validations.pop(0)}
+
+
+class Heard(Listener):
+    """All events as (step, name, *what came with it)."""
+
+    def __init__(self):
+        self.events = []
+
+    def validated(self, state, best):
+        self.events.append((state.step, "validated", best))
+
+    def row(self, state, losses):
+        self.events.append((state.step, "row", losses["loss"], state.val.get("val_loss")))
+
+    def stepped(self, state, losses, examples_a_second):
+        assert examples_a_second > 0
+        self.events.append((state.step, "stepped", losses["loss"]))
+
+    def may_save(self, state, must):
+        self.events.append((state.step, "may save", must))
+
+    def ended(self, state):
+        self.events.append((state.step, "ended"))
+
+    def named(self, name):
+        return [(event[0], *event[2:]) for event in self.events if event[1] == name]
+
+
+def schedule_of(*steps, **changes):
+    return Schedule(tuple(Phase(f"{i}", n, 1e-3) for i, n in enumerate(steps)), batch_size=2, **changes)
+
+
+def course(schedule, state=None, validations=(), **options):
+    """(reason, state, listener, steps at which a phase began)"""
+    state, heard, begun, validations = state or RunState(), Heard(), [], list(validations)
+
+    def begin(step):
+        begun.append(step)
+        return Made(schedule.at(step)[2], validations)
+
+    first = Made(schedule.at(max(0, state.step - 1))[2], validations)
+    options = {"val_every": 100, "listeners": [heard]} | options
+    return train(state, schedule, first, begin, **options), state, heard, begun
+
+
+def test_the_events_of_a_step_come_in_this_order():
+    reason, state, heard, _ = course(schedule_of(3), validations=[5.0, 4.0], val_every=2)
+    assert reason == "finished" and state.step == 3
+    assert heard.events == [
+        (1, "stepped", 1.0), (1, "may save", False),
+        (2, "validated", True), (2, "stepped", 2.0), (2, "may save", False),
+        (3, "validated", True), (3, "row", 2.0, 4.0), (3, "stepped", 3.0), (3, "may save", True),
+        (3, "ended"),
+    ]  # fmt: skip
+
+
+def test_rows_are_means_since_the_row_before():
+    _, state, heard, _ = course(schedule_of(12), validations=[7.0])
+    assert heard.named("row") == [(10, 5.5, None), (12, 11.5, 7.0)]  # of 1..10; of 11 and 12
+    assert (state.sums, state.count) == ({}, 0)
+    _, _, heard, _ = course(schedule_of(1001), validations=[7.0] * 11)
+    assert [row[0] for row in heard.named("row")] == [*range(100, 1001, 100), 1001]
+
+
+def test_each_phase_begins_once_and_ends_with_a_checkpoint():
+    _, _, heard, begun = course(schedule_of(2, 3), validations=[1.0])
+    assert begun == [2] and [step for step, must in heard.named("may save") if must] == [2, 5]
+    assert [loss for _, loss in heard.named("stepped")] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("done, begun", [(1, [2]), (2, [2]), (3, [])])
+def test_taken_up_within_a_phase_or_at_its_end(done, begun):
+    _, _, heard, found = course(schedule_of(2, 3), RunState(step=done), validations=[1.0])
+    assert found == begun and [step for step, _ in heard.named("stepped")] == list(range(done + 1, 6))
+
+
+def test_patience_counts_validations_without_a_better_loss():
+    schedule = schedule_of(100, patience=2)
+    reason, state, heard, _ = course(schedule, validations=[5.0, 3.0, 4.0, math.nan], val_every=3)
+    assert (reason, state.step, state.best) == ("early stopping", 12, {"step": 6, "val_loss": 3.0})
+    assert heard.named("validated") == [(3, True), (6, True), (9, False), (12, False)]
+    assert heard.named("may save")[-1] == (12, True)
+    reason, state, heard, _ = course(schedule, state)  # a stopped run stays stopped
+    assert (reason, state.step, heard.events) == ("early stopping", 12, [(12, "ended")])
+
+
+def test_the_first_validation_is_not_the_best_if_it_is_not_finite():
+    _, state, heard, _ = course(schedule_of(2), validations=[math.nan, 8.0], val_every=1)
+    assert heard.named("validated") == [(1, False), (2, True)] and state.best == {"step": 2, "val_loss": 8.0}
+
+
+def test_a_reason_to_stop_is_asked_for_after_the_listeners_and_ends_the_step_with_a_checkpoint():
+    asked = iter([None, None, "time is up"])
+    reason, state, heard, _ = course(schedule_of(9), stop=lambda: next(asked))
+    assert (reason, state.step) == ("time is up", 3)
+    assert heard.events[-3:] == [(3, "stepped", 3.0), (3, "may save", True), (3, "ended")]
+
+
+def test_steps_made_ahead_are_given_up_when_the_run_stops():
+    first = Made(9, [])
+    train(RunState(), schedule_of(9), first, None, val_every=100, stop=lambda: "enough")
+    assert first.left_open is False
+
+
+def test_time_goes_on_from_where_it_was():
+    _, state, _, _ = course(schedule_of(1), RunState(seconds=100.0), validations=[1.0])
+    assert 100 < state.seconds < 110
+
+
+def test_a_state_takes_what_it_knows():
+    state = RunState()
+    state.update({"step": 4, "sums": {"loss": 2.0}, "data": "of the checkpoint"})
+    assert state == RunState(step=4, sums={"loss": 2.0})
