@@ -17,7 +17,7 @@ import numpy as np
 
 from muspipe.data.options import BatchOptions
 from muspipe.data.records import RecordMaker
-from muspipe.data.sources import OnlineSource, crop_order, epoch_order
+from muspipe.data.sources import OnlineSource
 from muspipe.errors import InputError
 
 _TRAIN, _VAL, _INPUTS = 2001, 2002, 2003  # first numbers of the spawn keys
