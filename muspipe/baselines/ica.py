@@ -77,14 +77,14 @@ class TunedICA:
     merge_similarity: float = setting(0.6, "the same for overlapping units after a fit", least=0, most=1)
     """Signals are purer then."""
     merge_overlap: float = setting(0.3, "units are merged only if they share this much of the smaller", least=0, most=1)
-    nested_correlation: float = setting(0.25, "signals of nested units correlate by this", least=-1, most=1)
+    nested_correlation: float = setting(0.25, "signals of nested units correlate by this, if mixed", least=-1, most=1)
     nested_solidity_gain: float = setting(
-        0.03, "so much rounder is the outer unit with the inner one", least=-1, most=1
+        0.03, "solidity that the outer unit must gain by adding the inner one", least=-1, most=1
     )
     """See `linking.mend_nested`."""
     territory_level: float = setting(0.3, "a territory is where a map exceeds this of its plateau", least=0, most=1)
     """True discs that fade to 0.3 at their rim, and flat ones, are both met best between 0.2 and 0.4."""
-    same_overlap: float = setting(0.5, "a joined territory has at most this IoU with every unit", least=0, most=1)
+    same_overlap: float = setting(0.5, "a territory that joins has at most this IoU with any unit", least=0, most=1)
     min_score: float = setting(0.3, "units with a lower score are dropped", least=0)
     seed: int = setting(0, "of the rotation's start; the result hardly depends on it", least=0)
 

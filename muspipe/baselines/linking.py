@@ -61,8 +61,9 @@ def mend_nested(velocity, maps, shapes, max_area_px, min_correlation, min_gain, 
     """Give back to a territory the part that another unit inside it took.
 
     Where unit A lies within B, A and "B without A" explain the data as well as A and B do, but A then carries the sum
-    of both signals. Such a pair shows: adding A's shape makes B more convex (solidity rises by min_gain), their signals
-    correlate (above min_correlation), and less so once B's signal is taken from A's. Returns (maps, shapes, signals).
+    of both signals. Such a pair gives itself away: adding A's shape makes B more convex (solidity rises by min_gain),
+    their signals correlate (above min_correlation), and less so once B's signal is taken from A's.
+    Returns (maps, shapes, signals).
     """
     maps, shapes = maps.copy(), shapes.copy()
     for _ in range(rounds):

@@ -34,7 +34,7 @@ class SignalSubspace:
     eigenvalues: np.ndarray
     """(K,) squared singular values, falling"""
     noise_variance: float
-    """of a pixel in a frame"""
+    """of one pixel in one frame"""
 
     @property
     def rank(self) -> int:
@@ -105,7 +105,7 @@ def skewed_maps(basis: np.ndarray, rng: np.random.Generator, iterations=200, tol
 
 @dataclass(frozen=True)
 class SparseSettings:
-    """How sparse maps are sought."""
+    """Settings of the search for sparse maps."""
 
     iterations: int = setting(8, "rounds of the reweighted least squares that find one map", least=1)
     negative_weight: float = setting(5.0, "negative values cost this much more than positive ones", above=0)

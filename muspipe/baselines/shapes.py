@@ -49,6 +49,6 @@ def solidity(shape: np.ndarray) -> float:
 
 
 def dilate(shapes: np.ndarray) -> np.ndarray:
-    """Each of the shapes (n, H, W) grown by one pixel to the four sides."""
+    """Each of the shapes (n, H, W) grown by one pixel on all four sides."""
     cross = ndimage.generate_binary_structure(2, 1)[None]
     return ndimage.binary_dilation(shapes, cross)

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code 0. A run that was killed goes on when it is started again."""
+    """Exit code 0. A run that was killed continues when it is started again."""
     import json
     from pathlib import Path
 

@@ -15,7 +15,7 @@ MISSED = 0.1
 
 
 def wrong_territories(masks: np.ndarray, rng: np.random.Generator, error: float) -> np.ndarray:
-    """Discs bool (n, H, W) in place of true masks (n, H, W): of their places and areas but for `error` times a
+    """Discs bool (n, H, W) in place of the true masks (n, H, W), with their centres and areas, but for `error` times a
     detector's errors."""
     shifts = rng.normal(0, error * SHIFT_SD_PX, (len(masks), 2))
     growth = np.exp(rng.normal(0, error * RADIUS_SD, len(masks)))
@@ -27,8 +27,8 @@ def wrong_territories(masks: np.ndarray, rng: np.random.Generator, error: float)
 
 
 def given_territories(masks: np.ndarray, unit: int, rng: np.random.Generator, error: float):
-    """(masks bool (m, H, W), index of the unit in them) of true masks (n, H, W), at `error` times a detector's errors:
-    wrong, and some of the other units not found. Error 0 draws nothing."""
+    """(masks bool (m, H, W), index of the unit among them) for the true masks (n, H, W), with `error` times the errors
+    of a detector: wrong, and some of the other units not found. Error 0 draws nothing from rng."""
     if error == 0:
         return masks, unit
     wrong = wrong_territories(masks, rng, error)

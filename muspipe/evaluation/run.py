@@ -27,7 +27,7 @@ from simulator.shared.processes import worker_pool
 
 JOURNAL = "sequences.partial.jsonl"
 CHUNK = 4
-"""Sequences a worker takes at a time."""
+"""Sequences that a worker takes at a time."""
 
 
 def evaluate(
@@ -45,8 +45,8 @@ def evaluate(
     """Metrics of `method` on a split of the data set folder `data`; see `summarise` for what is returned.
 
     method: a name in `EVALUATED`; settings: those of the method that differ from its defaults. snrs_db: noise levels
-    [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most so many sequences of
-    each number of motor units. out: folder of the journal. progress: called with (finished, of) whenever some more
+    [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most this many sequences
+    of each number of motor units. out: folder of the journal. progress: called with (finished, of) whenever some more
     sequences are finished.
     """
     dataset = open_dataset(data, split)
@@ -117,7 +117,7 @@ def _choose(n_units, limit):
 def _run(tasks, data, split, method, settings, workers):
     """Yield lists of rows as they are finished.
 
-    A single worker is a process of its own, too, with one BLAS thread, as the number of threads changes last digits.
+    Even a single worker is a separate process with one BLAS thread: the number of threads changes the last digits.
     """
     chunks = [tasks[i : i + CHUNK] for i in range(0, len(tasks), CHUNK)]
     work = functools.partial(_rows, data, split, method, settings)

@@ -1,4 +1,4 @@
-"""The motor units of a recording at a glance, in the manner of Fig. 7 of Ali et al. 2020."""
+"""The motor units of a recording at a glance, like Fig. 7 of Ali et al. 2020."""
 
 from __future__ import annotations
 

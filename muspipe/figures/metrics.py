@@ -1,4 +1,4 @@
-"""Metrics against the number of motor units, in the manner of Figs. 4-6 of Ali et al. 2020."""
+"""Metrics against the number of motor units, like Figs. 4-6 of Ali et al. 2020."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def twitch_networks(kind: str, twitch: str) -> dict[str, str]:
 
 
 def mean_velocity(velocity: np.ndarray, territories: np.ndarray) -> np.ndarray:
-    """Mean of the velocity (H, W, T) over each territory, which holds that of units that overlap it, too."""
+    """Mean of the velocity (H, W, T) over each territory; units that overlap it are mixed in."""
     areas = territories.sum(axis=(1, 2))
     pixels = flat(territories)
     return pixels @ velocity.reshape(-1, velocity.shape[2]) / np.maximum(areas, 1)[:, None].astype(np.float32)

@@ -123,7 +123,7 @@ def _listed(names, most=8) -> str:
 
 @contextlib.contextmanager
 def _reading(path, what: str):
-    """What a library raises on a damaged or other file becomes an InputError that names the file.
+    """Whatever a library raises on a damaged or foreign file becomes an InputError that names the file.
 
     Any Exception: the parsers of h5py, numpy, zipfile and scipy meet damaged bytes with nearly every kind there is.
     """

@@ -12,14 +12,14 @@ import numpy as np
 from muspipe.errors import InputError
 
 RANGE_HZ = 100.0, 100_000.0
-"""Frame rates taken. Below the first, a twitch (peak after about 27 ms) has fewer than three samples on its rise."""
+"""Frame rates accepted. Below the first, a twitch (peak after about 27 ms) has fewer than three samples on its rise."""
 RANGE_MM = 0.01, 10.0
-"""Pixel sizes taken; one outside this range is most likely not in mm."""
+"""Pixel sizes accepted; one outside this range is most likely not in mm."""
 MIN_DURATION_S = 0.25
 """Two firings of a unit that fires at 8 Hz."""
 MIN_SIDE_PX = 8
 RANGE_PEAK = 1e-12, 1e12
-"""Largest absolute velocities taken, in whatever unit: squares and their sums then fit into float32."""
+"""Largest absolute velocities accepted, in whatever unit: squares and their sums then fit into float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +57,8 @@ class Recording:
         object.__setattr__(self, "pixel_mm", pixel_mm)
 
     def with_velocity(self, velocity: np.ndarray) -> Recording:
-        """The same recording with other float32 images of the same shape. They are not checked: this is for a method
-        that cleans what has been checked."""
+        """The same recording with other float32 images of the same shape. They are not checked again: for methods
+        that clean the velocity first."""
         other = copy.copy(self)
         object.__setattr__(other, "velocity", velocity)
         return other

@@ -40,5 +40,5 @@ def _scalars(recording):
 
 
 WRITERS = {".h5": write_hdf5, ".npz": write_npz, ".mat": write_mat}
-"""File ending -> writer(path, recording, about). It is the caller's part to have files appear whole
+"""File ending -> writer(path, recording, about). The caller makes files appear whole or not at all
 (`simulator.shared.files.atomic_path`)."""

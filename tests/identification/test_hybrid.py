@@ -28,6 +28,22 @@ class Told(Hybrid):
         return np.zeros((0, 64, 64), bool) if self.sees is None else self.sees
 
 
+class Poorer(TunedICA):
+    """A separation that overlooks the first unit."""
+
+    def separate(self, recording):
+        found = self.resolve(super().separate(recording))
+        return found.only(np.arange(len(found.shapes)) > 0)
+
+
+class Doubled(TunedICA):
+    """A separation that finds the first unit twice."""
+
+    def separate(self, recording):
+        found = self.resolve(super().separate(recording))
+        return found.only(np.array([0, *range(len(found.shapes))]))
+
+
 @pytest.fixture(scope="module")
 def sequence():
     return simulate(SimulationConfig.scenario("paper", n_units=6), 5)
@@ -73,6 +89,18 @@ def test_what_the_network_sees_is_used(sequence, recording):
     units = Told(alone_score=1.1, sees=sequence.territories[:1]).find(recording)
     _, true = match_territories(units.territories, sequence.territories)
     assert true.tolist() == [0] and units.n_units == 1
+
+
+def test_what_the_separation_overlooks_is_joined(sequence, recording):
+    assert Told(ica=Poorer()).find(recording).n_units == 5
+    units = Told(ica=Poorer(), sees=sequence.territories).find(recording)
+    found, true = match_territories(units.territories, sequence.territories, 0.9)
+    assert sorted(true.tolist()) == [0, 1, 2, 3, 4, 5] and units.n_units == 6
+
+
+def test_what_the_separation_finds_twice_is_resolved(recording):
+    assert len(Doubled().separate(recording).shapes) == 7
+    assert Told(ica=Doubled()).find(recording).n_units == 6
 
 
 def test_motion_of_the_whole_muscle_is_not_seen_by_the_network(sequence):
