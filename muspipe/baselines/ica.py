@@ -77,9 +77,7 @@ class TunedICA:
     merge_similarity: float = setting(0.6, "the same for overlapping units after a fit", least=0, most=1)
     """Signals are purer then."""
     merge_overlap: float = setting(0.3, "units are merged only if they share this much of the smaller", least=0, most=1)
-    nested_correlation: float = setting(
-        0.25, "signals of a mixed nested pair correlate at least this much", least=-1, most=1
-    )
+    nested_correlation: float = setting(0.25, "signals of nested units correlate by this, if mixed", least=-1, most=1)
     nested_solidity_gain: float = setting(
         0.03, "solidity that the outer unit must gain by adding the inner one", least=-1, most=1
     )

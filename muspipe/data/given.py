@@ -27,8 +27,8 @@ def wrong_territories(masks: np.ndarray, rng: np.random.Generator, error: float)
 
 
 def given_territories(masks: np.ndarray, unit: int, rng: np.random.Generator, error: float):
-    """(masks bool (m, H, W), index of the unit among them) for the true masks (n, H, W), with `error` times a
-    detector's errors: wrong, and some of the other units not found. Error 0 draws nothing from rng."""
+    """(masks bool (m, H, W), index of the unit among them) for the true masks (n, H, W), with `error` times the errors
+    of a detector: wrong, and some of the other units not found. Error 0 draws nothing from rng."""
     if error == 0:
         return masks, unit
     wrong = wrong_territories(masks, rng, error)

@@ -78,7 +78,7 @@ class Result(MotorUnits):
         return cls(**{part.name: getattr(units, part.name) for part in fields(MotorUnits)}, **more)
 
     def save(self, path) -> None:
-        """Write the result file (HDF5, see DATASETS and ATTRIBUTES), replacing any older one; whole or not at all.
+        """Write the result file (HDF5, see DATASETS and ATTRIBUTES), replacing any older one, whole or not at all.
 
         Raises OSError where the file cannot be written.
         """
