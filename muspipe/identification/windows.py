@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import itertools
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.signal import resample_poly
 from skimage.transform import resize
+
+if TYPE_CHECKING:  # it loads Keras, which the method `ica` does without
+    from muspipe.models.base import Grid
 
 SAME = 0.02
 """Pixels and frame rates closer than this, relatively, are not resampled."""
@@ -21,7 +25,7 @@ OVERLAP_FRAMES = 80
 """Windows of twitch trains overlap by at least 0.2 s, more than a twitch."""
 
 
-def to_grid(velocity: np.ndarray, frame_rate_hz: float, pixel_mm: float, grid: dict) -> np.ndarray:
+def to_grid(velocity: np.ndarray, frame_rate_hz: float, pixel_mm: float, grid: Grid) -> np.ndarray:
     """Velocity float32 (H', W', T') with the grid's frame_rate_hz and pixel_mm; (H', W') at least 1 px."""
     ratio = grid.frame_rate_hz / frame_rate_hz
     if abs(ratio - 1) > SAME:
@@ -59,7 +63,7 @@ def on_grid(territories: np.ndarray, image_shape: tuple[int, int]) -> np.ndarray
     return masks
 
 
-def frames_from_grid(trains: np.ndarray, n_frames: int, frame_rate_hz: float, grid: dict) -> np.ndarray:
+def frames_from_grid(trains: np.ndarray, n_frames: int, frame_rate_hz: float, grid: Grid) -> np.ndarray:
     """Trains (n, T) at the recording's frames, of those on the grid (n, T')."""
     if abs(grid.frame_rate_hz / frame_rate_hz - 1) <= SAME:
         return trains

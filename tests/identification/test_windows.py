@@ -3,8 +3,9 @@
 import numpy as np
 
 from muspipe.identification import windows
+from muspipe.models.base import Grid
 
-GRID = {"pixel_mm": 0.625, "frame_rate_hz": 400}
+GRID = Grid(pixel_mm=0.625, frame_rate_hz=400)
 
 
 def disc(shape, y, x, radius):
