@@ -81,14 +81,13 @@ def _simulate_recording(args):
 
     from muspipe.errors import InputError
     from muspipe.recordings.simulated import recording_of, truth_of
-    from muspipe.recordings.writers import WRITERS
+    from muspipe.recordings.writers import ENDINGS, write_recording
     from simulator import SimulationConfig, simulate
     from simulator.shared.files import atomic_path, sha256_of_file
 
     path, truth = Path(args.recording), Path(args.truth) if args.truth else None
-    writer = WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise InputError(f"{path}: expected a file ending in {', '.join(WRITERS)}, got {path.suffix or 'no ending'}")
+    if path.suffix.lower() not in ENDINGS:
+        raise InputError(f"{path}: expected a file ending in {', '.join(ENDINGS)}, got {path.suffix or 'no ending'}")
     if args.seed < 0:
         raise InputError(f"--seed: expected an integer from 0, got {args.seed}")
     if truth and truth.suffix.lower() not in (".h5", ".hdf5"):
@@ -108,7 +107,7 @@ def _simulate_recording(args):
         recording = recording_of(sequence, args.snr_db)
         bar.update()
         with atomic_path(path) as temporary:
-            writer(temporary, recording, {part: text.format(args.scenario) for part, text in ABOUT.items()})
+            write_recording(temporary, recording, {part: text.format(args.scenario) for part, text in ABOUT.items()})
             bar.update()
             if truth:  # the recording takes its place only when this too is written
                 settings = {"seed": args.seed, "snr_db": args.snr_db, "simulation": sequence.config.to_dict()}

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from muspipe import load_recording
+from muspipe.errors import InputError
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.simulated import recording_of, truth_of
-from muspipe.recordings.writers import WRITERS
+from muspipe.recordings.writers import ENDINGS, write_recording
 from simulator import SimulationConfig, simulate
 
 
@@ -34,11 +35,11 @@ def test_truth_is_a_result(sequence):
         np.testing.assert_allclose(times_s, expected[(expected >= 0) & (expected < 1)])
 
 
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", ENDINGS)
 def test_files_are_read_back(tmp_path, velocity, suffix):
     recording = Recording(velocity, frame_rate_hz=250, pixel_mm=0.25, velocity_unit="mm/s")
     path = tmp_path / f"a{suffix}"
-    WRITERS[suffix](path, recording, {"recording": "of a calf", "velocity": "of its tissue"})
+    write_recording(path, recording, {"recording": "of a calf", "velocity": "of its tissue"})
     again = load_recording(path)
     np.testing.assert_array_equal(again.velocity, velocity)
     assert (again.frame_rate_hz, again.pixel_mm) == (250.0, 0.25)
@@ -47,3 +48,8 @@ def test_files_are_read_back(tmp_path, velocity, suffix):
         with h5py.File(path) as file:
             assert file.attrs["description"] == "of a calf"
             assert file["velocity"].attrs["description"] == "of its tissue"
+
+
+def test_other_endings_are_refused(tmp_path, velocity):
+    with pytest.raises(InputError, match="expected a file ending in .h5, .npz, .mat, got .csv"):
+        write_recording(tmp_path / "a.csv", Recording(velocity, frame_rate_hz=250, pixel_mm=0.25))
