@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "files"
 
 
 def names() -> list[str]:
-    """What there is."""
+    """Their names."""
     return sorted(path.stem for path in FOLDER.glob("*.h5"))
 
 

@@ -24,7 +24,7 @@ from muspipe.models.weights import is_weight_file, load_into
 from simulator.shared.settings import check, setting
 
 REPLACED = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
-"""Layers that depend on the number of classes: they start anew when other classes' weights are loaded."""
+"""Layers that depend on the number of classes: they keep their initial weights when those of other classes are loaded."""
 STAGE_1 = {"conv1", "bn_conv1"}
 RESNET = r"(res|bn)[2345].*"
 
@@ -76,7 +76,7 @@ class SegmentationPreset(Preset):
 @keras.saving.register_keras_serializable(package="muspipe")
 class Segmentation(MaskRCNN):
     """MaskRCNN of velocity sequences: input_image is (B, H, W, T, 1), standardised; classes are background and unit.
-    mode, seed: as of MaskRCNN."""
+    mode, seed: see MaskRCNN."""
 
     loss_names = LOSS_NAMES
     freezable = ("resnet",)

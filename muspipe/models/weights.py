@@ -60,7 +60,7 @@ def read(path) -> tuple[dict, dict[str, np.ndarray], dict]:
         arrays = {name.replace("|", "/"): file[name][()] for name in file}
         expected = file.attrs["sha256"]
     if _checksum(arrays) != expected:
-        raise InputError(f"{path}: its checksum does not match, the file is damaged; get it anew")
+        raise InputError(f"{path}: its checksum does not match, the file is damaged; get it again")
     return preset, {name: array.astype(np.float32) for name, array in arrays.items()}, meta
 
 
@@ -74,13 +74,13 @@ def is_weight_file(path) -> bool:
 
 
 def checksum_of(path) -> str:
-    """The checksum that a file gives of itself. InputError as of `read`, but the values are not looked at."""
+    """The checksum that a file gives of itself. InputError as in `read`, but the values are not looked at."""
     with _opened(path) as file:
         return file.attrs["sha256"]
 
 
 def stored_preset(path) -> dict:
-    """The plain values of the preset in a file. InputError as of `read`."""
+    """The plain values of the preset in a file. InputError as in `read`."""
     with _opened(path) as file:
         return json.loads(file.attrs["preset"])
 

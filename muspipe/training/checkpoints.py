@@ -76,7 +76,7 @@ def latest(folder: Path) -> Checkpoint | None:
                     return Checkpoint(step, json.loads(state), arrays, damaged)
         damaged.append(str(path))
     if damaged:
-        raise InputError(f"{damaged[0]}: damaged, and so is every other checkpoint of the run; start the run anew")
+        raise InputError(f"{damaged[0]}: damaged, and so is every other checkpoint of the run; start another run")
     return None
 
 

@@ -80,7 +80,7 @@ class FixedEpochs:
 
 
 class Examples:
-    """batch(step) of a task (see tasks.py), raw as of muspipe.data.loader. epochs: OnlineEpochs or FixedEpochs."""
+    """batch(step) of a task (see tasks.py), as muspipe.data.loader makes it. epochs: OnlineEpochs or FixedEpochs."""
 
     def __init__(self, task, epochs, options: BatchOptions):
         self.task, self.epochs, self.options = task, epochs, options

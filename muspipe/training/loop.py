@@ -56,7 +56,7 @@ class RunState:
         return best
 
     def update(self, values: dict) -> None:
-        """Take the values of another, as of `dataclasses.asdict`; others that came with them are left."""
+        """Take over the values of another state, a dictionary; what else it holds is left."""
         for known in dataclasses.fields(self):
             setattr(self, known.name, values.get(known.name, getattr(self, known.name)))
 

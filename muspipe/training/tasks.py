@@ -11,7 +11,7 @@ from muspipe.data.sources import crop_order, epoch_order
 
 @dataclass(frozen=True)
 class Task:
-    """A kind of network, and what an epoch of its examples is. source: as of muspipe.data.sources; options:
+    """A kind of network, and what an epoch of its examples is. source: see muspipe.data.sources; options:
     BatchOptions; rows: the examples by index."""
 
     name: str
