@@ -24,7 +24,7 @@ from muspipe.models.weights import is_weight_file, load_into
 from simulator.shared.settings import check, setting
 
 REPLACED = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
-"""Layers that depend on the number of classes: they keep their initial weights when those of other classes are loaded."""
+"""Layers that depend on the number of classes: they keep their own initial weights when others are loaded."""
 STAGE_1 = {"conv1", "bn_conv1"}
 RESNET = r"(res|bn)[2345].*"
 
