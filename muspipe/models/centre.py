@@ -16,9 +16,9 @@ from scipy.ndimage import maximum_filter
 
 from muspipe.data.geometry import MOTOR_UNIT
 from muspipe.errors import InputError
-from muspipe.models.base import Grid, Preset, PresetNetwork
-from muspipe.models.frontend import FRONT_END, FrontEndStage, frontend
-from muspipe.models.segmentation import Detection
+from muspipe.models.base import PresetNetwork
+from muspipe.models.frontend import FRONT_END, frontend
+from muspipe.models.segmentation import TerritoryPreset
 from muspipe.models.weights import load_into, stored_preset
 from muspipe.territories import discs, distinct
 from simulator.shared.settings import check, setting
@@ -49,16 +49,9 @@ class CentreDetector:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CentrePreset(Preset):
+class CentrePreset(TerritoryPreset):
     """Numbers of a front end with a map of centres behind it."""
 
-    task: str = setting("seg", "kind of network", choices=("seg",))
-    name: str = setting(MISSING, "name")
-    input_shape: tuple[int, int, int, int] = setting(MISSING, "H, W [px], T [frames], 1", least=1)
-    grid: Grid = setting(MISSING, "pixel and frame rate")
-    frontend: tuple[FrontEndStage, ...] = setting(MISSING, "stages of the front end")
-    data: dict = setting(MISSING, "changes of BatchOptions")
-    detection: Detection = setting(MISSING, "what of the output is used")
     centre: CentreDetector = setting(MISSING, "what follows the front end")
 
     def build(self, seed: int = 0) -> CentreNetwork:

@@ -41,8 +41,8 @@ class Detection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentationPreset(Preset):
-    """Numbers of a front end with a Mask R-CNN behind it."""
+class TerritoryPreset(Preset):
+    """What the presets of all segmentation networks hold: a front end, and how its detections are used."""
 
     task: str = setting("seg", "kind of network", choices=("seg",))
     name: str = setting(MISSING, "name")
@@ -51,6 +51,12 @@ class SegmentationPreset(Preset):
     frontend: tuple[FrontEndStage, ...] = setting(MISSING, "stages of the front end")
     data: dict = setting(MISSING, "changes of BatchOptions")
     detection: Detection = setting(MISSING, "what of the output is used")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationPreset(TerritoryPreset):
+    """Numbers of a front end with a Mask R-CNN behind it."""
+
     mask_rcnn: dict = setting(MISSING, "options of mrcnn.Config")
 
     def __post_init__(self):
