@@ -54,6 +54,11 @@ class CentrePreset(TerritoryPreset):
 
     centre: CentreDetector = setting(MISSING, "what follows the front end")
 
+    @staticmethod
+    def describes(values: dict) -> bool:
+        """Whether plain values of a preset are those of such a network."""
+        return "centre" in values
+
     def build(self, seed: int = 0) -> CentreNetwork:
         keras.utils.set_random_seed(seed)
         return CentreNetwork(self)
@@ -140,8 +145,7 @@ class CentreNetwork(PresetNetwork):
     def load_initial_weights(self, path) -> None:
         """All weights from a file of muspipe of the same preset; of another segmentation network, those of the front
         end. InputError if they do not fit."""
-        same = stored_preset(path).get("name") == self.preset.name
-        load_into(self, path, part="" if same else FRONT_END)
+        load_into(self, path, part="" if CentrePreset.describes(stored_preset(path)) else FRONT_END)
 
     def territories(self, images: np.ndarray, mask_level: float | None = None):
         """Yields (territories bool (n, H, W), scores float32 (n,)), best first, of each of the images (B, H, W, T),

@@ -7,6 +7,8 @@ corrects.
 
 from __future__ import annotations
 
+import copy
+
 from muspipe.errors import InputError
 from muspipe.models.base import ConvStage, Grid, Preset
 from muspipe.models.centre import CentreDetector, CentrePreset
@@ -144,18 +146,18 @@ PRESETS: dict[str, dict[str, Preset]] = {
 
 
 def get_preset(task: str, name: str) -> Preset:
-    """A preset by name. InputError for an unknown task or name."""
+    """A copy of a preset, by name. InputError for an unknown task or name."""
     if task not in PRESETS:
         raise InputError(f"task: expected one of {', '.join(PRESETS)}, got {task!r}")
     if name not in PRESETS[task]:
         raise InputError(f"preset of {task}: expected one of {', '.join(PRESETS[task])}, got {name!r}")
-    return PRESETS[task][name]
+    return copy.deepcopy(PRESETS[task][name])
 
 
 def read_preset(values: dict) -> Preset:
     """A preset from its plain values (`to_dict`), also as earlier versions stored them: what came later has the value
     that it stood for then. InputError for values that are no preset."""
-    kinds = {"seg": CentrePreset if "centre" in values else SegmentationPreset, "twitch": TwitchPreset}
+    kinds = {"seg": CentrePreset if CentrePreset.describes(values) else SegmentationPreset, "twitch": TwitchPreset}
     try:
         kind, name = kinds[values["task"]], values["name"]
         added = {"grid": Grid(), "data": {}}

@@ -67,7 +67,7 @@ class SegmentationPreset(TerritoryPreset):
         """Of the Mask R-CNN. InputError for options that it does not take."""
         try:
             return Config(**self.mask_rcnn)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise InputError(f"preset {self.name}: mask_rcnn: {error}") from error
 
     def build(self, seed: int = 0, mode: str = "training") -> Segmentation:

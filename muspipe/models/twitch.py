@@ -40,6 +40,9 @@ class TwitchPreset(Preset):
         """What the network sees: crops, and maybe masks and signals."""
         return ("crops",) + ("masks",) * self.mask_channel + ("signals",) * self.refit
 
+    def batch_options(self) -> dict:
+        return {**super().batch_options(), "crop_px": self.input_shape[0], "refit": self.refit}
+
     def build(self, seed: int = 0) -> TwitchNetwork:
         keras.utils.set_random_seed(seed)
         return TwitchNetwork(self)

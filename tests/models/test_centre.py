@@ -114,6 +114,10 @@ def test_front_end_of_another_network(preset, tmp_path):
         np.testing.assert_array_equal(array, given[name] if name.startswith("frontend") else before[name])
     with pytest.raises(InputError, match=r"frontend1_conv/kernel: expected \(3, 3, 3, 1, 2\)"):
         preset.build().load_initial_weights(tmp_path / "compact.h5")
+    deeper = preset.changed({"name": "deeper", "centre.dilations": [1, 2, 4]}).build()
+    weights.save(preset.build(), tmp_path / "centre.h5")
+    with pytest.raises(InputError, match="another network than seg deeper"):  # its front end alone would fit
+        deeper.load_initial_weights(tmp_path / "centre.h5")
     with pytest.raises(InputError, match="has no part 'resnet'"):
         freeze(model, "resnet")
     with pytest.raises(InputError, match="mask_level: expected none, as the territories of centre are discs, got 0.5"):

@@ -97,6 +97,20 @@ def test_presets_come_back_from_json(preset):
     assert PRESETS[preset.task][preset.name] is preset
 
 
+def test_a_preset_by_name_is_a_copy():
+    get_preset("seg", "compact").mask_rcnn["RPN_CHANNELS"] = 8
+    assert get_preset("seg", "compact").mask_rcnn["RPN_CHANNELS"] == 128
+
+
+def test_batches_are_what_the_twitch_network_takes():
+    preset = get_preset("twitch", "compact")
+    assert preset.batch_options() == {"crop_px": 16, "refit": False}
+    changed = preset.changed({"refit": True, "input_shape": [20, 20, 400, 1]})
+    assert changed.batch_options() == {"crop_px": 20, "refit": True}
+    refit = get_preset("twitch", "refit").batch_options()
+    assert refit == {"crop_px": 16, "refit": True, "territory_error": 1.0}
+
+
 def test_presets_of_earlier_versions_are_completed():
     centre, refit = get_preset("seg", "centre"), get_preset("twitch", "refit")
     old = {name: value for name, value in centre.to_dict().items() if name not in ("detection", "grid")}
@@ -128,6 +142,7 @@ def test_changes_of_a_preset():
     assert seg.config().RPN_CHANNELS == 128  # the preset itself is as it was
     assert centre.changed({"centre.radii_px": [4], "data.max_units": 3}).centre.radii_px == (4.0,)
     for preset, changes, said in (
+        (seg, {"mask_rcnn.MASK_SHAPE": 3}, "preset compact: mask_rcnn: object of type 'int'"),
         (seg, {"mask_rcnn.RPN_CHANELS": 8}, "mask_rcnn: unknown option 'RPN_CHANELS'; did you mean RPN_CHANNELS"),
         (seg, {"centre.maps": 3}, "preset compact has no setting 'centre.maps'; it has task, name"),
         (centre, {"centre.near": 2}, "near: expected a number from 0 to 1, got 2"),
