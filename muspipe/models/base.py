@@ -1,4 +1,4 @@
-"""What our own networks share, and what their presets share: plain values, kept whole in every weight file."""
+"""What our own networks share, and what all presets share. A weight file keeps the whole preset, as plain values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulator.shared.settings import changed, check, setting
 
 @dataclass(frozen=True)
 class Grid:
-    """Pixel and frame rate of what a network sees; recordings with others are resampled."""
+    """Pixel size and frame rate that a network expects; other recordings are resampled."""
 
     pixel_mm: int | float = setting(0.625, "side of a pixel", unit="mm", above=0)
     frame_rate_hz: int | float = setting(400, "frame rate", unit="Hz", above=0)
@@ -35,8 +35,8 @@ class ConvStage:
 
 
 class Preset:
-    """Numbers of a network. Subclasses are frozen dataclasses that stand beside their network, name these fields and
-    their own in the order in which they are stored, and build it."""
+    """Settings of a network. Subclasses are frozen dataclasses that stand beside their network and build it; they
+    declare these fields and their own in the order in which they are stored."""
 
     task: str
     name: str
@@ -52,21 +52,20 @@ class Preset:
         return _plain(dataclasses.asdict(self))
 
     def changed(self, changes: dict) -> Preset:
-        """The preset with changes {name: value}, "outer.inner" for inner values. InputError for what is unknown or
-        wrong."""
+        """The preset with changes {name: value}, "outer.inner" for inner values. InputError for an unknown
+        name or a wrong value."""
         return changed(self, changes, f"preset {self.name}")
 
     def batch_options(self) -> dict:
-        """The BatchOptions that the network wants changed."""
+        """Changes of BatchOptions that the network needs."""
         return dict(self.data)
 
     def build(self, seed: int = 0) -> keras.Model:
-        """The network, not compiled, all weights there. seed: of the initial weights and of all choices of the
-        training."""
+        """The network, not compiled. seed: of the initial weights and of all random choices in training."""
         raise NotImplementedError
 
     def build_for_inference(self) -> keras.Model:
-        """The same network, to be used and not trained."""
+        """The same network, for use instead of training."""
         return self.build()
 
 
@@ -107,7 +106,7 @@ class PresetNetwork(keras.Model):
 
 
 def freeze(model: keras.Model, part: str | None) -> None:
-    """Train all of a network but `part`, or all of it (None). Before `compile`. InputError for a part that it has not.
+    """Train all of a network but `part`, or all of it (None). Before `compile`. InputError if it has no such part.
 
     A network with `freezable` parts has `train_all_but(part)`."""
     if part is not None and part not in model.freezable:

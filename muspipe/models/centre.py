@@ -24,7 +24,7 @@ from muspipe.territories import discs, distinct
 from simulator.shared.settings import check, setting
 
 LOSS_NAMES = ("peak_loss", "offset_loss", "radius_loss")
-_RARE = 0.01  # what every cell says of a peak to begin with
+_RARE = 0.01  # the probability of a peak that every cell starts with
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,13 @@ class CentreDetector:
     radii_px: tuple[float, ...] = setting((2.4, 3.4, 4.8, 6.8), "classes of radius", unit="px", above=0)
     spread: float = setting(0.2, "SD of a peak, as a share of the radius", above=0)
     radius_spread: float = setting(0.25, "SD of a peak over classes, of the logarithm of the radius", above=0)
-    near: float = setting(0.5, "cells that are this much of a peak learn its geometry", least=0, most=1)
+    near: float = setting(0.5, "cells where a peak is at least this high learn its geometry", least=0, most=1)
     loss_weights: dict = setting(dict, "weight of each loss")
-    lowest_score: float = setting(0.05, "peaks below are no candidates", least=0, most=1)
-    candidates: int = setting(200, "peaks looked at", least=1)
-    same_iou: float = setting(0.7, "of two discs more alike than this the lower is dropped", least=0, most=1)
+    lowest_score: float = setting(0.05, "lower peaks are no candidates", least=0, most=1)
+    candidates: int = setting(200, "most peaks that are considered", least=1)
+    same_iou: float = setting(
+        0.7, "of two discs with a higher IoU the one with the lower score is dropped", least=0, most=1
+    )
 
     def __post_init__(self):
         check(self)
@@ -104,7 +106,7 @@ def focal_loss(target, logits):
 @keras.saving.register_keras_serializable(package="muspipe")
 class CentreNetwork(PresetNetwork):
     """Takes a dict of images (B, H, W, T, 1), standardised -> (B, h, w, S, 4), see `centre_layers`. To train, the dict
-    also holds target (B, h, w, S, 4): peak 0..1 and the geometry, which counts where the peak is above `near`."""
+    also holds target (B, h, w, S, 4): peak 0..1 and the geometry, which counts where the peak is at least `near`."""
 
     preset_class = CentrePreset
     loss_names = LOSS_NAMES

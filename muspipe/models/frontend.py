@@ -1,7 +1,7 @@
 """Conv3D front end ("slow fusion"): a velocity sequence to a two-dimensional map of features.
 
 (B, H, W, T, 1) -> (B, H', W', C). Each stage is Conv3D + batch normalisation + ReLU and, if asked for, a maximum over
-blocks of time; the last one leaves one moment of time (Ali et al. 2020, III.B).
+blocks of time; the last one leaves a single time (Ali et al. 2020, III.B).
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from muspipe.models.base import ConvStage
 from simulator.shared.settings import setting
 
 FRONT_END = "frontend"
-"""How the names of all its layers begin."""
+"""The prefix of the names of its layers."""
 
 
 @dataclass(frozen=True)
 class FrontEndStage(ConvStage):
     """A stage of the front end."""
 
-    pool_time: int = setting(1, "frames of which the largest value is kept", least=1)
+    pool_time: int = setting(1, "frames in a block of time, of which the maximum is kept", least=1)
 
 
 def conv_block(x, name: str, stage: ConvStage):
     """Conv3D + batch normalisation + ReLU."""
-    # The normalisation has the bias; the paper's figures count it, and it costs nothing.
+    # The normalisation makes the bias redundant, but the paper counts it among the weights, and it costs nothing.
     x = layers.Conv3D(stage.maps, stage.kernel, strides=stage.stride, padding="same", name=f"{name}_conv")(x)
     x = layers.BatchNormalization(name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)

@@ -123,7 +123,7 @@ _TWITCH_PAPER = TwitchPreset(
 _TWITCH_COMPACT = TwitchPreset(
     name="compact",
     **_CROP,
-    mask_channel=True,  # which of several overlapping units is meant cannot be seen from the crop alone
+    mask_channel=True,  # the crop alone does not show which of several overlapping units is meant
     convolutions=(
         ConvStage(8, (5, 5, 9), (2, 2, 1)),
         ConvStage(12, (3, 3, 9), (2, 2, 1)),
@@ -134,7 +134,7 @@ _TWITCH_COMPACT = TwitchPreset(
     dense_after=(128, 64),
     data={"crop_px": 16},
 )
-# The network corrects what least squares makes of all units' territories: their errors, delays and the noise.
+# The network corrects the least-squares signals: for wrong territories, delays and noise.
 _TWITCH_REFIT = _TWITCH_COMPACT.changed(
     {"name": "refit", "refit": True, "data": {"crop_px": 16, "refit": True, "territory_error": 1.0}}
 )
@@ -155,8 +155,8 @@ def get_preset(task: str, name: str) -> Preset:
 
 
 def read_preset(values: dict) -> Preset:
-    """A preset from its plain values (`to_dict`), also as earlier versions stored them: what came later has the value
-    that it stood for then. InputError for values that are no preset."""
+    """A preset from its plain values (`to_dict`). Those of earlier versions are completed: a setting that they lack
+    gets the value that was in effect then. InputError for values that are no preset."""
     kinds = {"seg": CentrePreset if CentrePreset.describes(values) else SegmentationPreset, "twitch": TwitchPreset}
     try:
         kind, name = kinds[values["task"]], values["name"]

@@ -17,12 +17,13 @@ FOLDER = Path(__file__).parent / "files"
 
 
 def names() -> list[str]:
-    """Their names."""
+    """The networks that come with the package."""
     return sorted(path.stem for path in FOLDER.glob("*.h5"))
 
 
 def path_of(name: str) -> Path:
-    """The weight file of a name, or of a path to a file of your own. InputError if there is neither."""
+    """The weight file of a network of the package, or at a path: a file, or the folder of a run. InputError if there is
+    none."""
     if name in names():
         return FOLDER / f"{name}.h5"
     path = Path(name)
@@ -35,7 +36,7 @@ def path_of(name: str) -> Path:
 
 
 def load(name: str):
-    """The network, of mode "inference", of a name or path. InputError if it is not there or damaged."""
+    """The network of a name or path as in `path_of`, ready for use. InputError if it is missing or damaged."""
     if "keras" not in sys.modules:
         load_keras()
     return _load(str(path_of(name)))

@@ -1,7 +1,7 @@
-"""Twitch-train network: the crop around a territory to the velocity of its motor unit, time step by time step.
+"""Twitch-train network: the crop around a territory to the velocity of its motor unit, frame by frame.
 
-B crops of S x S px and T frames. Convolutions keep the time axis; what they see of a moment is flattened and goes
-through dense layers, a bidirectional GRU over all of the sequence, and dense layers again (Ali et al. 2020, III.C).
+B crops of S x S px and T frames. Convolutions keep the time axis; what they see at each frame is flattened and goes
+through dense layers, a bidirectional GRU over the whole sequence, and dense layers again (Ali et al. 2020, III.C).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from simulator.shared.settings import setting
 
 @dataclass(frozen=True, kw_only=True)
 class TwitchPreset(Preset):
-    """Numbers of a twitch-train network."""
+    """Settings of a twitch-train network."""
 
     task: str = setting("twitch", "kind of network", choices=("twitch",))
     name: str = setting(MISSING, "name")
@@ -49,8 +49,8 @@ class TwitchPreset(Preset):
 
 
 def twitch_layers(preset: TwitchPreset) -> keras.Model:
-    """The layers as a functional model: crops (B, S, S, T, 1) and, with the mask channel, masks (B, S, S), with
-    the refit, signals (B, T) -> twitch trains (B, T)."""
+    """The layers as a functional model: crops (B, S, S, T, 1), with a mask channel also masks (B, S, S), with refit
+    also signals (B, T) -> twitch trains (B, T)."""
     size, n_frames = preset.input_shape[0], preset.input_shape[2]
     x = crops = keras.Input(preset.input_shape, name="crops")
     inputs = {"crops": crops}
@@ -79,7 +79,7 @@ def twitch_layers(preset: TwitchPreset) -> keras.Model:
     x = layers.Bidirectional(gru, name="both_ways")(x)
     for i, units in enumerate(preset.dense_after, start=1):
         x = layers.Dense(units, activation="relu", name=f"after{i}")(x)
-    # What is corrected begins uncorrected.
+    # A network that corrects a signal starts by leaving it unchanged.
     start = {"kernel_initializer": "zeros"} if preset.refit else {}
     x = layers.Dense(1, dtype="float32", name="velocity", **start)(x)
     x = layers.Reshape((n_frames,), dtype="float32", name="train")(x)
@@ -106,7 +106,7 @@ def decorrelation(trains, predictions):
 
 @keras.saving.register_keras_serializable(package="muspipe")
 class TwitchNetwork(PresetNetwork):
-    """Takes a dict of crops (B, S, S, T, 1), standardised, and what else the preset asks for: masks (B, S, S) of the
+    """Takes a dict of crops (B, S, S, T, 1), standardised, and what the preset adds: masks (B, S, S) of the
     territories, and signals (B, T), the least-squares signals -> twitch trains float32 (B, T), in standardised
     velocity. To train, the dict also holds trains (B, T) and amplitudes (B,)."""
 
@@ -129,5 +129,5 @@ class TwitchNetwork(PresetNetwork):
         return {name: np.asarray(batch[name], np.float32) for name in names}
 
     def load_initial_weights(self, path) -> None:
-        """Weights of another run of the same preset (muspipe.models.weights)."""
+        """All weights, from a weight file of the same preset. InputError if they do not fit."""
         load_into(self, path)

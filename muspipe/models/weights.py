@@ -1,4 +1,4 @@
-"""Weight files of our networks: HDF5, one dataset a weight, with the preset that they belong to. No pickle.
+"""The format of weight files: HDF5, one dataset for each weight, and the preset of the network. No pickle.
 
 float16 halves a file; the values come back as float32. The checksum is over names, shapes and values.
 """
@@ -37,7 +37,7 @@ def arrays_of(model) -> dict[str, np.ndarray]:
 
 def save(model, path, meta: dict | None = None, dtype: str = "float32") -> str:
     """Write the weights of a model made by a preset; returns the checksum. meta: plain values to keep."""
-    with np.errstate(over="ignore"):  # told below
+    with np.errstate(over="ignore"):  # reported below
         arrays = {name: array.astype(dtype) for name, array in arrays_of(model).items()}
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError(f"{path}: weights are not finite in {dtype}; nothing was written")
@@ -54,7 +54,7 @@ def save(model, path, meta: dict | None = None, dtype: str = "float32") -> str:
 
 
 def read(path) -> tuple[dict, dict[str, np.ndarray], dict]:
-    """(preset, {name: float32 array}, meta) of a file. InputError if it is another kind of file, or damaged."""
+    """(values of the preset, {name: float32 array}, meta) of a file. InputError for another kind of file, or damage."""
     with _opened(path) as file:
         preset, meta = json.loads(file.attrs["preset"]), json.loads(file.attrs["meta"])
         arrays = {name.replace("|", "/"): file[name][()] for name in file}
@@ -74,7 +74,7 @@ def is_weight_file(path) -> bool:
 
 
 def checksum_of(path) -> str:
-    """The checksum that a file gives of itself. InputError as in `read`, but the values are not looked at."""
+    """The checksum that a file states. InputError as in `read`, but the values are not checked against it."""
     with _opened(path) as file:
         return file.attrs["sha256"]
 
@@ -87,7 +87,7 @@ def stored_preset(path) -> dict:
 
 def load_into(model, path, part: str = "") -> dict:
     """Fill a model from a file of the same preset; returns the meta values. InputError if anything does not fit; the
-    model is then as it was. part: only the weights whose names begin with it, the rest may be another network's."""
+    model is then unchanged. part: only the weights whose names begin with it; the others may be another network's."""
     _, arrays, meta = read(path)
     arrays = {name: array for name, array in arrays.items() if name.startswith(part)}
     everything = arrays_of(model)
@@ -112,7 +112,7 @@ def load_into(model, path, part: str = "") -> dict:
 
 @contextlib.contextmanager
 def _opened(path):
-    """The HDF5 file; InputError for one of another kind, or a part of one."""
+    """The HDF5 file; InputError for one of another kind, or one that is cut short."""
     try:
         with h5py.File(path, "r") as file:
             if file.attrs.get("format") != FORMAT:
