@@ -27,6 +27,9 @@ TRIALS = {
     },
     "seg": {
         "compact (Mask R-CNN)": ("compact", {}),
+        "compact, anchors matterport-ratio": ("compact", {"anchors": "matterport-ratio"}),
+        "compact, anchors territory-sized": ("compact", {"anchors": "territory-sized"}),
+        "compact, anchors matterport-default": ("compact", {"anchors": "matterport-default"}),
         "centre": ("centre", {}),
         "centre, one class of radius": ("centre", {"centre.radii_px": [4.0], "centre.radius_spread": 10.0}),
         "centre, half as wide": ("centre", {"centre.maps": 32}),

@@ -13,7 +13,7 @@ from muspipe.errors import InputError
 from muspipe.models.base import ConvStage, Grid, Preset
 from muspipe.models.centre import CentreDetector, CentrePreset
 from muspipe.models.frontend import FrontEndStage
-from muspipe.models.segmentation import Detection, SegmentationPreset
+from muspipe.models.segmentation import ANCHORS, Detection, SegmentationPreset
 from muspipe.models.twitch import TwitchPreset
 
 # 40 mm x 40 mm x 1 s of velocity
@@ -38,15 +38,15 @@ _SEG_PAPER = SegmentationPreset(
     frontend=_PAPER_FRONTEND,
     data={"max_units": 30},
     detection=Detection(min_score=0.7, mask_level=0.5),  # Matterport's
-    # Matterport's defaults but for these. Strides are those of a 64 px image whose first stage is the front end; the
-    # scales follow from them by Matterport's ratio of 8 (the paper does not say).
+    # Matterport's defaults but for these. Strides are those of a 64 px image whose first stage is the front end; for
+    # the scales see segmentation.ANCHORS (the paper does not say).
     mask_rcnn={
         "NAME": "paper",
         "BACKBONE": "resnet101",
         "IMAGE_SHAPE": [64, 64, 1],
         "FEATURE_MAP_SHAPE": [32, 32, 64],
         "BACKBONE_STRIDES": [2, 4, 8, 16, 32],
-        "RPN_ANCHOR_SCALES": [16, 32, 64, 128, 256],
+        "RPN_ANCHOR_SCALES": ANCHORS["matterport-ratio"],
         "NUM_CLASSES": 2,
         "IMAGES_PER_GPU": 8,
         # Batch statistics while training: without COCO weights there are none to keep.

@@ -28,6 +28,18 @@ REPLACED = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
 STAGE_1 = {"conv1", "bn_conv1"}
 RESNET = r"(res|bn)[2345].*"
 
+ANCHORS = {
+    "matterport-ratio": [16, 32, 64, 128, 256],
+    "territory-sized": [6, 12, 24, 48, 96],
+    "matterport-default": [32, 64, 128, 256, 512],
+}
+"""Sides of the square anchors of each level [px] by name, for `changed({"anchors": name})`, with Matterport's ratios.
+
+Ali et al. 2020 keep the implementation's default parameters and do not say which anchors images of 64 px had. Preset
+`paper` reads this as the default ratio of side to stride, 8: "matterport-ratio". The default sides themselves fit no
+territory of 4-16 px at all. Of 1,680 units in 100 training sequences, 0.22 / 0.33 / 0.00 have an anchor with an IoU of
+0.7 or more, and 0.38 / 0.00 / 1.00 none of 0.3 or more (`python experiments/anchors.py`)."""
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -62,6 +74,17 @@ class SegmentationPreset(TerritoryPreset):
     def __post_init__(self):
         super().__post_init__()
         self.config()  # its options are checked
+
+    def changed(self, changes: dict) -> SegmentationPreset:
+        """As for every preset; "anchors" stands for the options of one of ANCHORS."""
+        changes = dict(changes)
+        name = changes.pop("anchors", None)
+        if name is not None and name not in ANCHORS:
+            raise InputError(f"anchors: expected one of {', '.join(ANCHORS)}, got {name!r}")
+        if name is not None:
+            own = {"mask_rcnn.RPN_ANCHOR_SCALES": ANCHORS[name], "mask_rcnn.RPN_ANCHOR_RATIOS": [0.5, 1, 2]}
+            changes = own | changes
+        return super().changed(changes)
 
     def config(self) -> Config:
         """Of the Mask R-CNN. InputError for options that it does not take."""

@@ -136,6 +136,18 @@ def test_values_that_are_no_preset(values, said):
         read_preset(values)
 
 
+def test_anchors_by_name():
+    paper = get_preset("seg", "paper")
+    assert paper.changed({"anchors": "matterport-ratio"}).config().to_dict() == paper.config().to_dict()
+    small = paper.changed({"anchors": "territory-sized"})
+    assert small.mask_rcnn["RPN_ANCHOR_SCALES"] == [6, 12, 24, 48, 96] and small.config().anchors_per_cell == 3
+    assert get_preset("seg", "compact").changed({"anchors": "matterport-default"}).config().anchors_per_cell == 3
+    with pytest.raises(InputError, match="anchors: expected one of matterport-ratio, territory-sized, matterport-def"):
+        paper.changed({"anchors": "round"})
+    with pytest.raises(InputError, match="no setting 'anchors'"):
+        get_preset("seg", "centre").changed({"anchors": "territory-sized"})
+
+
 def test_changes_of_a_preset():
     seg, centre = get_preset("seg", "compact"), get_preset("seg", "centre")
     assert seg.changed({"mask_rcnn.RPN_CHANNELS": 8}).config().RPN_CHANNELS == 8
