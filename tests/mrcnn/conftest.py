@@ -131,3 +131,11 @@ def make_batch():
         return inputs
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """The same initial weights in whatever order tests run."""
+    import keras
+
+    keras.utils.set_random_seed(0)

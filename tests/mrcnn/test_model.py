@@ -32,7 +32,6 @@ def trained():
 def model(trained, tiny_config):
     """One compiled model for all tests that do not depend on its weights."""
     if not trained:
-        keras.utils.set_random_seed(0)
         trained["model"] = MaskRCNN(tiny_config(), mode="training")
         trained["model"].compile()
     return trained["model"]
