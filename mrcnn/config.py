@@ -10,6 +10,7 @@ scales a level.
 
 import difflib
 import math
+import numbers
 
 BACKBONES = ("resnet50", "resnet101")
 RESIZE_MODES = ("none", "square", "pad64", "crop")
@@ -193,6 +194,7 @@ class Config:
         _one_of("BACKBONE", self.BACKBONE, BACKBONES)
         _one_of("IMAGE_RESIZE_MODE", self.IMAGE_RESIZE_MODE, RESIZE_MODES)
         _one_of("TRAIN_BN", self.TRAIN_BN, (False, None))
+        self._check_numbers()
         if self.NUM_CLASSES < 1:
             raise ValueError(f"NUM_CLASSES: expected at least 1, the background, got {self.NUM_CLASSES}")
         if set(self.LOSS_WEIGHTS) != set(LOSS_NAMES):
@@ -205,7 +207,7 @@ class Config:
             ("MASK_SHAPE", 2),
             ("MINI_MASK_SHAPE", 2),
         ):
-            if len(getattr(self, name)) != length:
+            if not hasattr(getattr(self, name), "__len__") or len(getattr(self, name)) != length:
                 raise ValueError(f"{name}: expected {length} values, got {getattr(self, name)}")
         if len({len(_sizes(scales)) for scales in self.RPN_ANCHOR_SCALES}) > 1:
             raise ValueError(f"RPN_ANCHOR_SCALES: expected equally many a level, got {self.RPN_ANCHOR_SCALES}")
@@ -216,6 +218,18 @@ class Config:
             side = 2 * self.MASK_POOL_SIZE
             raise ValueError(f"MASK_SHAPE: expected {(side, side)}, twice MASK_POOL_SIZE, got {self.MASK_SHAPE}")
         self._check_sizes()
+
+    def _check_numbers(self):
+        """Options that are numbers by default must be finite numbers, thresholds and the like from 0 to 1."""
+        for name, default in vars(Config).items():
+            if not name.isupper() or isinstance(default, bool) or not isinstance(default, int | float | tuple):
+                continue
+            for value in _leaves(getattr(self, name)):
+                number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+                share = name.endswith(("THRESHOLD", "CONFIDENCE", "RATIO"))
+                if not number or (share and not 0 <= value <= 1):
+                    expected = "a number from 0 to 1" if share else "finite numbers"
+                    raise ValueError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
 
     def _check_sizes(self):
         """The pyramid's maps, each half the size of the one before, must have the sizes BACKBONE_STRIDES imply."""
@@ -233,6 +247,15 @@ class Config:
                 f"BACKBONE_STRIDES {tuple(self.BACKBONE_STRIDES)} on an image of {self.IMAGE_SHAPE[:2]} give maps of "
                 f"{self.feature_shapes}, but the network's maps are {found}"
             )
+
+
+def _leaves(value):
+    """The values in a list of any depth, or the value itself."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [leaf for inner in value for leaf in _leaves(inner)]
+    return [value]
 
 
 def _sizes(scales):

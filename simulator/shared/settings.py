@@ -85,9 +85,10 @@ def checked(label: str, value, hint, facts: Facts):
         raise InputError(f"{label}: expected {expected}, got {value!r}") from None
 
 
-def changed(settings, changes: dict, what: str):
+def changed(settings, changes: dict, what: str, prefix: str = ""):
     """A copy of a dataclass instance with changes {name: value}; "outer.inner" reaches into a field that is a
-    dataclass or a dictionary. what: names the owner in the InputError for an unknown name."""
+    dataclass or a dictionary. what: names the owner in the InputError for an unknown name; prefix: stands before the
+    names of wrong values."""
     direct, nested = {}, {}
     known = described(type(settings))
     for name, value in changes.items():
@@ -102,8 +103,12 @@ def changed(settings, changes: dict, what: str):
         else:
             direct[name] = value
     for head, inner in nested.items():
-        direct[head] = changed(direct.get(head, getattr(settings, head)), inner, f"{what}, {head}")
-    return dataclasses.replace(settings, **direct)
+        outer = direct.get(head, getattr(settings, head))
+        direct[head] = changed(outer, inner, f"{what}, {head}", f"{prefix}{head}.")
+    try:
+        return dataclasses.replace(settings, **direct)
+    except InputError as error:
+        raise InputError(f"{prefix}{error}") from error
 
 
 def parse_assignments(pairs: Iterable[str]) -> dict:

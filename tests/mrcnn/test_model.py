@@ -213,6 +213,22 @@ def test_config():
     assert again.to_dict() == config.to_dict() and again.MINE == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("RPN_NMS_THRESHOLD", float("nan"), "a number from 0 to 1"),
+        ("DETECTION_MIN_CONFIDENCE", 1.5, "a number from 0 to 1"),
+        ("NUM_CLASSES", "two", "finite numbers"),
+        ("RPN_ANCHOR_SCALES", (8, 16, 32, 64, float("inf")), "finite numbers"),
+        ("POOL_SIZE", True, "finite numbers"),
+        ("MASK_SHAPE", 3, "2 values"),
+    ],
+)
+def test_options_that_are_no_such_numbers(name, value, expected):
+    with pytest.raises(ValueError, match=f"{name}: expected {expected}"):
+        Config(**{name: value})
+
+
 def test_image_shape_of_a_subclass_is_that_of_a_keyword():
     class Small(Config):
         IMAGE_SHAPE = (64, 128, 1)

@@ -79,6 +79,8 @@ def test_changes_reach_into_nested_settings():
     assert outer.count == 5 and outer.inner.width_mm == 4.0 and outer.kind == "soft"
     freed = settings.changed(settings.changed(outer, {"free.a": 1}, ""), {"free.b": 2}, "")
     assert freed.free == {"a": 1, "b": 2} and outer.free == {}
+    with pytest.raises(InputError, match=r"^inner.width_mm: expected a number above 0 \[mm\], got 0$"):
+        settings.changed(Outer(), {"inner.width_mm": 0}, "method 'outer'")
     for name in ("size", "inner.size", "count.size"):
         with pytest.raises(InputError, match=r"method 'outer'.* has no setting '.*'; it has"):
             settings.changed(Outer(), {name: 1}, "method 'outer'")
