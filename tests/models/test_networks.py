@@ -154,7 +154,7 @@ def test_changes_of_a_preset():
     assert seg.config().RPN_CHANNELS == 128  # the preset itself is as it was
     assert centre.changed({"centre.radii_px": [4], "data.max_units": 3}).centre.radii_px == (4.0,)
     for preset, changes, said in (
-        (seg, {"mask_rcnn.MASK_SHAPE": 3}, "preset compact: mask_rcnn: object of type 'int'"),
+        (seg, {"mask_rcnn.MASK_SHAPE": 3}, "preset compact: mask_rcnn: MASK_SHAPE: expected 2 values, got 3"),
         (seg, {"mask_rcnn.RPN_CHANELS": 8}, "mask_rcnn: unknown option 'RPN_CHANELS'; did you mean RPN_CHANNELS"),
         (seg, {"centre.maps": 3}, "preset compact has no setting 'centre.maps'; it has task, name"),
         (centre, {"centre.near": 2}, "near: expected a number from 0 to 1, got 2"),
