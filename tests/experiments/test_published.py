@@ -76,3 +76,35 @@ def test_text_quotes_no_other_numbers_as_published(file):
     ]
     quoted = [float(number) for sentence in quoting for number in re.findall(r"\b[01]\.\d\d\b", sentence)]
     assert quoted and set(quoted) <= NUMBERS
+
+
+def quoted(method, n_units, metrics):
+    """A cell of README's table: 0.60 at this number of units, > 0.80 where that holds for all, - where neither is
+    given. Of several statements, the one that names the number of units counts."""
+    values = [{} for _ in metrics]
+    for statement in STATEMENTS.values():
+        if statement.get("method") == method and statement["metric"] in metrics:
+            values[metrics.index(statement["metric"])].update(statement["values"])
+    texts = []
+    for known in values:
+        general = f"> {known['at_least']:.2f}" if "at_least" in known and not any(map(str.isdigit, known)) else "-"
+        texts.append(f"{known[n_units]:.2f}" if n_units in known else general)
+    return "-" if set(texts) == {"-"} else " / ".join(texts)
+
+
+def test_published_columns_of_the_table_in_the_readme():
+    rows = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    heads = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    (head,) = [cells for cells in heads if cells[-1].startswith("published stICA")]
+    network, stica = (
+        next(i for i, h in enumerate(head) if h.startswith(f"published {m}")) for m in ("network", "stICA")
+    )
+    table = [cells for cells in heads if cells[0] in ("paper", "physiological") and cells[1].isdigit()]
+    assert len(table) == 8
+    for cells in table:
+        if cells[0] == "paper":
+            metrics = ("recall", "segmentation_recall", "segmentation_precision", "roa")
+            assert cells[network] == quoted("network", cells[1], metrics)
+            assert cells[stica] == quoted("stica", cells[1], ("recall", "roa"))
+        else:
+            assert cells[network] == cells[stica] == "-"
