@@ -3,8 +3,8 @@
     python experiments/tables.py ica=runs/paper-ica hybrid=runs/paper-hybrid --out results_paper.md
 
 Takes a second. Expect one table per metric, with a row for each noise level and number of motor units and a column for
-each method. All evaluations must be of one data set; a note says how many sequences a cell has. The same numbers, unrounded,
-go to results/SCENARIO.csv beside the tables (--csv): one row for each cell and metric, its columns those in COLUMNS.
+each method. All evaluations must be of one data set; a note says how many sequences a cell has. The same numbers,
+unrounded, go to results/SCENARIO.csv beside the tables (--csv): one row for each cell and metric, with these COLUMNS.
 """
 
 import argparse

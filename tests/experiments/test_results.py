@@ -78,6 +78,16 @@ def test_summaries_of_experiments():
             assert_shows(cell, [(scenario, method, "10", "25", metric) for metric in metrics])
 
 
+def test_trained_with_and_without_noise():
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    _, *rows = table_after(text, "### Trained with and without noise")
+    columns = [(method, snr_db) for method in ("compact, clean", "compact") for snr_db in ("inf", "20", "10")]
+    assert len(rows) == 12
+    for scenario, n_units, *cells in rows:
+        for cell, (method, snr_db) in zip(cells, columns, strict=True):
+            assert_shows(cell, [(scenario, method, snr_db, n_units, metric) for metric in FIVE[:2]])
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_tables_of_blind_source_separation(scenario):
     text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
