@@ -23,18 +23,21 @@ MARKS = {"network": ("_", "published network"), "stica": ("x", "published stICA"
 
 
 def add_published(figure):
-    """Draw published means as marks at their numbers of motor units, or as a line where one bound holds for all."""
-    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    """Draw published means: marks at their numbers of motor units, lines and bands where no number is given."""
     axes = dict(zip(PANELS, figure.axes, strict=True))
     style = {"color": "black", "linewidth": 0.8}
-    for method, (marker, label) in MARKS.items():
-        for metric, values in published[method].items():
-            for at, value in values.items():
-                if at == "at_least":
-                    axes[metric].axhline(value, linestyle=":", label=f"{label}, at least", **style)
-                else:
-                    ends = value if isinstance(value, list) else [value, value]
-                    axes[metric].plot([int(at)] * 2, ends, marker=marker, markersize=5, label=label, **style)
+    for statement in json.loads(PUBLISHED.read_text(encoding="utf-8"))["statements"]:
+        if "values" not in statement:
+            continue
+        marker, label = MARKS[statement["method"]]
+        for at, value in statement["values"].items():
+            axis = axes[statement["metric"]]
+            if at == "at_least":
+                axis.axhline(value, linestyle=":", label=f"{label}, at least", **style)
+            elif at == "between":
+                axis.axhspan(*value, color="black", alpha=0.12, linewidth=0, label=f"{label}, range")
+            else:
+                axis.plot([int(at)], [value], marker=marker, markersize=5, label=label, linestyle="", **style)
     known = [pair for axis in axes.values() for pair in zip(*axis.get_legend_handles_labels(), strict=True)]
     marks = {text: handle for handle, text in known if text.startswith("published")}
     axes["segmentation_precision"].legend(marks.values(), marks, frameon=False, fontsize=6, loc="lower left")

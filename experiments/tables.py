@@ -3,12 +3,16 @@
     python experiments/tables.py ica=runs/paper-ica hybrid=runs/paper-hybrid --out results_paper.md
 
 Takes a second. Expect one table per metric, with a row for each noise level and number of motor units and a column for
-each method. All evaluations must be of one data set; a note says how many sequences a cell has.
+each method. All evaluations must be of one data set; a note says how many sequences a cell has. The same numbers,
+unrounded, go to results/SCENARIO.csv beside the tables (--csv): one row for each cell and metric, with these COLUMNS.
 """
 
 import argparse
+import csv
 import json
 from pathlib import Path
+
+from simulator.shared.files import atomic_path
 
 METRICS = {
     "recall": "Detection recall",
@@ -18,6 +22,7 @@ METRICS = {
     "roa": "Rate of agreement of the firings of the units found",
     "seconds": "Seconds a sequence (one core, beside other work)",
 }
+COLUMNS = ("scenario", "method", "snr_db", "units", "metric", "mean", "sd")
 
 
 def main():
@@ -25,6 +30,7 @@ def main():
     parser.add_argument("methods", nargs="+", metavar="LABEL=FOLDER", help="folders of `muspipe evaluate`")
     parser.add_argument("--metrics", nargs="+", choices=METRICS, default=list(METRICS))
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--csv", type=Path, help="default: results/SCENARIO.csv beside --out")
     args = parser.parse_args()
     found = {}
     for pair in args.methods:
@@ -36,8 +42,14 @@ def main():
     scenario, seed, split = sets.pop()
     parts = [f"# Scenario {scenario}, {split} set of seed {seed}\n", *notes(found)]
     parts += [table(metric, found) for metric in args.metrics]
-    args.out.write_text("\n".join(parts), encoding="utf-8")
-    print(args.out)
+    raw = args.csv or args.out.parent / "results" / f"{scenario}.csv"
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(args.out) as temporary:
+        temporary.write_text("\n".join(parts), encoding="utf-8")
+    with atomic_path(raw) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([COLUMNS, *raw_rows(scenario, found, args.metrics)])
+    print(args.out, raw, sep="\n")
 
 
 def notes(found):
@@ -63,6 +75,16 @@ def table(metric, found):
         lines.append(f"| {snr_db:g} | {n_units} | " if snr_db != "inf" else f"| inf | {n_units} | ")
         lines[-1] += " | ".join(values) + " |"
     return "\n".join(lines)
+
+
+def raw_rows(scenario, found, metrics):
+    """Rows of the CSV; mean and sd empty where nothing was measured."""
+    for metric in metrics:
+        for label, evaluation in found.items():
+            for cell in evaluation["cells"]:
+                value = cell.get(metric) or {"mean": None, "sd": None}
+                snr_db = f"{float(cell['snr_db']):g}"
+                yield scenario, label, snr_db, cell["n_units"], metric, value["mean"], value["sd"]
 
 
 def shown(value):

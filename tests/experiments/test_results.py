@@ -1,0 +1,136 @@
+"""The tables of the READMEs hold the numbers of experiments/results/*.csv."""
+
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments import tables
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = ("paper", "physiological")
+FIVE = ("recall", "precision", "segmentation_recall", "segmentation_precision", "roa")
+
+
+def read_raw(path):
+    """{(scenario, method, snr_db, units, metric): (mean, sd)} as texts."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert tuple(rows[0]) == tables.COLUMNS
+    found = {tuple(row[:5]): tuple(row[5:]) for row in rows[1:]}
+    assert len(found) == len(rows) - 1
+    return found
+
+
+RAW = {}
+for scenario in SCENARIOS:
+    RAW |= read_raw(ROOT / f"experiments/results/{scenario}.csv")
+
+
+def table_after(text, start):
+    """Rows of cells of the first Markdown table after a text, its head first."""
+    lines = text[text.index(start) :].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    rows = []
+    for line in lines[first:]:
+        if not line.startswith("|"):
+            return rows
+        if not line.startswith("|---"):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def assert_shows(cell, keys):
+    """A cell such as "0.99 / 0.998" has the raw means of these keys. The files have three decimals, so that the last
+    of two may have been rounded from either side."""
+    shown = re.findall(r"\d+\.\d+", cell)
+    assert len(shown) == len(keys)
+    for text, key in zip(shown, keys, strict=True):
+        slack = 0.5 * 10.0 ** -len(text.split(".")[1]) + (0.0005 if len(text) < 5 else 0)
+        assert abs(float(text) - float(RAW[key][0])) <= slack + 1e-9, (key, text)
+
+
+def test_the_table_of_the_readme():
+    head, *rows = table_after((ROOT / "README.md").read_text(encoding="utf-8"), "## How well it works")
+    assert [name.split(":")[0] for name in head[2:6]] == ["`hybrid`", "`deep`", "`ica`", "stICA, our implementation"]
+    assert [row[:2] for row in rows] == [[s, n] for s in SCENARIOS for n in ("1", "5", "15", "25")]
+    three = ("recall", "precision", "roa")
+    columns = (("hybrid", FIVE), ("centre", FIVE), ("ica", three), ("stica", three))  # deep is the network of centres
+    for scenario, n_units, *cells in rows:
+        for cell, (method, metrics) in zip(cells, columns, strict=False):
+            assert_shows(cell, [(scenario, method, "10", n_units, metric) for metric in metrics])
+
+
+def test_summaries_of_experiments():
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    head, *rows = table_after(text, "Recall / precision at 10 dB")
+    assert len(rows) == 12
+    for scenario, n_units, *cells in rows:
+        for cell, method in zip(cells, head[2:], strict=True):
+            assert_shows(cell, [(scenario, method, "10", n_units, metric) for metric in FIVE[:2]])
+    head, *rows = table_after(text, "Pixel recall / pixel precision / RoA of the units found, 25 units")
+    for name, *cells in rows:
+        scenario, metrics = name.split(",")[0], ("seconds",) if "seconds" in name else FIVE[2:]
+        for cell, method in zip(cells, head[1:], strict=True):
+            assert_shows(cell, [(scenario, method, "10", "25", metric) for metric in metrics])
+
+
+def test_trained_with_and_without_noise():
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    _, *rows = table_after(text, "### Trained with and without noise")
+    columns = [(method, snr_db) for method in ("compact, clean", "compact") for snr_db in ("inf", "20", "10")]
+    assert len(rows) == 12
+    for scenario, n_units, *cells in rows:
+        for cell, (method, snr_db) in zip(cells, columns, strict=True):
+            assert_shows(cell, [(scenario, method, snr_db, n_units, metric) for metric in FIVE[:2]])
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_tables_of_blind_source_separation(scenario):
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    _, *rows = table_after(text, f"### Scenario {scenario}")
+    columns = [("ica", m) for m in FIVE] + [("stica", m) for m in (*FIVE[:3], "roa")]
+    assert len(rows) == 18
+    for snr_db, n_units, *cells in rows:
+        for cell, (method, metric) in zip(cells, columns, strict=True):
+            mean, sd = RAW[scenario, method, snr_db, n_units, metric]
+            assert cell == f"{mean} ({sd})"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_full_tables(scenario):
+    text = (ROOT / f"experiments/results_{scenario}.md").read_text(encoding="utf-8")
+    seen = set()
+    for metric, title in tables.METRICS.items():
+        head, *rows = table_after(text, f"## {title}")
+        for snr_db, n_units, *cells in rows:
+            for cell, method in zip(cells, head[2:], strict=True):
+                key = scenario, method, snr_db, n_units, metric
+                mean, sd = (float(value) if value else None for value in RAW[key])
+                assert cell == tables.shown({"mean": mean, "sd": sd})
+                seen.add(key)
+    assert seen == {key for key in RAW if key[0] == scenario}
+
+
+def test_tables_are_written_with_their_raw_numbers(tmp_path, monkeypatch):
+    missing = {"mean": None, "sd": None}
+    cells = [
+        {"snr_db": "inf", "n_units": 1, "recall": {"mean": 2 / 3, "sd": 0.25}, "n_sequences": 2},
+        {"snr_db": 10.0, "n_units": 5, "recall": missing, "n_sequences": 2},
+    ]
+    data = {"scenario": "paper", "seed": 1, "split": "test"}
+    (tmp_path / "run").mkdir()
+    metrics = {"method": "ica", "settings": {}, "data": data, "cells": cells}
+    (tmp_path / "run/metrics.json").write_text(json.dumps(metrics))
+    out = tmp_path / "t.md"
+    command = ["tables.py", f"mine={tmp_path / 'run'}", "--metrics", "recall", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", command)
+    tables.main()
+    assert "| inf | 1 | 0.667 (0.25) |" in out.read_text() and "| 10 | 5 | - |" in out.read_text()
+    assert read_raw(tmp_path / "results/paper.csv") == {
+        ("paper", "mine", "inf", "1", "recall"): ("0.6666666666666666", "0.25"),
+        ("paper", "mine", "10", "5", "recall"): ("", ""),
+    }
