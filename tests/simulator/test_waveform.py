@@ -7,7 +7,7 @@ from simulator import SimulationConfig, simulate
 from simulator.shared.errors import InputError
 from simulator.waveform import read_waveform, velocity_at
 
-SAMPLES = (0.0, 1.0, 2.0, 4.0, 1.0, -1.0, 0.0)  # at 100 Hz: its peak comes after 30 ms
+SAMPLES = (0.0, 1.0, 2.0, 4.0, 1.0, -1.0, -0.5)  # at 100 Hz: its peak comes after 30 ms
 
 
 def measured(**changes):
@@ -40,6 +40,23 @@ def test_other_arrays_are_refused(tmp_path, array):
     np.save(tmp_path / "w.npy", array, allow_pickle=True)
     with pytest.raises(InputError, match="w.npy: expected one column of numbers"):
         read_waveform(tmp_path / "w.npy")
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_nothing_is_unpickled(tmp_path):
+    np.save(tmp_path / "w.npy", np.array([Trap(tmp_path / "sprung")], object), allow_pickle=True)
+    with pytest.raises(InputError, match="w.npy"):
+        read_waveform(tmp_path / "w.npy")
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_other_files_are_refused(tmp_path):
