@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.config import SimulationConfig
+from simulator.waveform import velocity_at
 
 
 def renewal_trains(rng: np.random.Generator, rates_hz: np.ndarray, config: SimulationConfig) -> np.ndarray:
@@ -109,11 +110,13 @@ def twitch_trains(
     n_frames,
     support_s,
     delay_s=0.0,
+    waveform=None,
 ):
     """Sum of the twitches of each motor unit, sampled at the frames.
 
     firings_s: (F,) firing instants of all units [s], those before 0 too; unit_of_firing: (F,) index of their units;
-    the three twitch parameters: (n_units,). delay_s makes everything later. Returns float32 (n_units, n_frames).
+    the three twitch parameters: (n_units,). delay_s makes everything later. waveform: (samples, their rate [Hz]) of a
+    measured twitch, in place of the first two parameters. Returns float32 (n_units, n_frames).
     """
     start_s = firings_s + delay_s
     length = int(np.ceil(support_s * frame_rate_hz))
@@ -122,9 +125,11 @@ def twitch_trains(
     start_s, first, unit = start_s[inside], first[inside], unit_of_firing[inside]
     since_first = (first / frame_rate_hz - start_s)[:, None] + np.arange(length) / frame_rate_hz
     column = (slice(None), None)
-    twitches = twitch_velocity(
-        since_first, contraction_time_s[unit][column], half_relaxation_ratio[unit][column], dtype=np.float32
-    )
+    if waveform is None:
+        shape = contraction_time_s[unit][column], half_relaxation_ratio[unit][column]
+        twitches = twitch_velocity(since_first, *shape, dtype=np.float32)
+    else:
+        twitches = velocity_at(since_first, *waveform)
     twitches *= peak_velocity[unit].astype(np.float32)[column]
     padded = np.zeros((n_units, length + n_frames + length), np.float32)
     for row, begin, k in zip(twitches, (first + length).tolist(), unit.tolist(), strict=True):

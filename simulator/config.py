@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import functools
 from dataclasses import dataclass
 
 from simulator.shared.errors import InputError
+from simulator.shared.settings import check, setting
 
 Range = tuple[float, float]
 
@@ -22,65 +23,81 @@ class SimulationConfig:
     scenario. Raises InputError, naming the field, for values that cannot be simulated.
     """
 
-    name: str = "paper"
+    name: str = setting("paper", "of the scenario, carried into every file and figure")
     """Name of the scenario, carried into every file and figure."""
 
     # Image (paper IV.B: 40 x 40 mm, 1 s)
-    height_px: int = 64
+    height_px: int = setting(64, "image height", unit="px", least=1)
     """Image height [px] (paper)."""
-    width_px: int = 64
+    width_px: int = setting(64, "image width", unit="px", least=1)
     """Image width [px] (paper)."""
-    n_frames: int = 400
+    n_frames: int = setting(400, "images in a sequence", least=1)
     """Images in a sequence (paper: 1 s)."""
-    frame_rate_hz: float = 400.0
+    frame_rate_hz: float = setting(400.0, "images per second", unit="Hz", above=0)
     """Images per second [Hz] (paper)."""
-    pixel_mm: float = 0.625
+    pixel_mm: float = setting(0.625, "side of a pixel", unit="mm", above=0)
     """Side of a pixel [mm] (paper: 40 mm over 64 px)."""
 
     # Motor units
-    n_units: int | tuple[int, int] = (5, 30)
+    n_units: int | tuple[int, int] = setting((5, 30), "motor units, or the range of their number", least=1, rising=True)
     """Number of motor units, or the inclusive range it is drawn from (paper: 5-30 in training)."""
-    diameter_mm: Range = (2.5, 10.0)
-    """Diameter of a territory [mm] (paper). Territories lie wholly inside the image (chosen: one cut off by the border
-    would not have the diameter that its truth states)."""
+    diameter_mm: Range = setting((2.5, 10.0), "diameter of a territory", unit="mm", above=0, rising=True)
+    """Diameter of a territory [mm] (paper)."""
+    territory_placement: str = setting(
+        "inside", "inside: territories lie wholly in the image; cut: its edge may cut them", choices=("inside", "cut")
+    )
+    """Where territories may lie. Paper: at a random place in the muscle's cross-section. `inside`: wholly in the image
+    (chosen: one that the edge cuts has not the diameter that its truth states). `cut`: only the centre is in the image,
+    as in a muscle that is larger than it; the mask is what is left of the disc."""
 
     # Response of the tissue inside a territory
-    plateau_fraction: float = 1.0
+    plateau_fraction: float = setting(1.0, "share of the radius over which the response is 1", above=0, most=1)
     """Share of the radius over which the response is 1. In scenario paper: 1, a flat disc."""
-    edge_level: float = 1.0
+    edge_level: float = setting(1.0, "response at the radius", above=0, most=1)
     """Response at the radius, reached from the plateau by half a cosine; outside it is 0."""
-    blur_sigma_px: float = 0.0
+    blur_sigma_px: float = setting(0.0, "SD of the point-spread function", unit="px", least=0)
     """SD of the Gaussian point-spread function of the imaging [px]."""
-    delay_span_s: float = 0.0
+    delay_span_s: float = setting(0.0, "largest onset delay within a territory, either way", unit="s", least=0)
     """The onset delay grows linearly across the disc from -span to +span [s] in a random direction, as end plates are
     spread along the fibres (chosen). 0 makes the response separable, territory x twitch train, as in the paper."""
 
     # Firings
-    firing_rate_hz: Range = (8.0, 13.0)
+    firing_rate_hz: Range = setting((8.0, 13.0), "mean firing rate of a unit", unit="Hz", above=0, rising=True)
     """Mean firing rate of a motor unit [Hz] (paper)."""
-    interval_sd: float = 0.2
+    interval_sd: float = setting(0.2, "SD of the intervals between firings, as a fraction of their mean", least=0)
     """SD of the inter-pulse interval as a fraction of its mean. Paper: N(0, 0.2/FR), read as an SD; read as a
     variance, a quarter of the intervals would be negative."""
-    interval_clip: Range = (0.3, 1.7)
+    interval_clip: Range = setting((0.3, 1.7), "shortest and longest interval, in means", above=0, rising=True)
     """Inter-pulse intervals are clipped to these multiples of 1/FR (chosen: no violation of the refractory period, no
     pauses). A firing that is moved by synchronisation may still come closer to its neighbours."""
-    synchronisation: Range = (0.0, 0.1)
+    synchronisation: Range = setting((0.0, 0.1), "share of the firings that move", least=0, most=1, rising=True)
     """Share of the firings that move to a firing of another motor unit, drawn for each sequence (paper: 0-10 %)."""
-    synchronisation_jitter_s: float = 0.0015
+    synchronisation_jitter_s: float = setting(0.0015, "SD of a moved firing about its new place", unit="s", least=0)
     """SD of a moved firing about its new place [s] (chosen; synchrony of motor units is a matter of a few ms)."""
 
     # Twitch: x(t) = (u e^(1-u))^m, u = t / contraction time; the velocity is its derivative, scaled to peak 1
-    contraction_time_s: Range = (0.040, 0.060)
+    contraction_time_s: Range = setting((0.040, 0.060), "time to peak displacement", unit="s", above=0, rising=True)
     """Time to peak displacement [s] in biceps brachii (chosen; the paper does not print the waveform it measured)."""
-    half_relaxation_ratio: Range = (0.5, 0.75)
+    half_relaxation_ratio: Range = setting(
+        (0.5, 0.75), "half-relaxation time in contraction times", above=0, rising=True
+    )
     """Half-relaxation time as a multiple of the contraction time; sets m = ln 2 / (r - ln(1 + r)) (chosen)."""
-    twitch_support_s: float = 0.4
+    twitch_waveform: str | tuple[float, ...] | None = setting(
+        None, "measured twitch velocity: a .csv or .npy file of one column, or a list of samples", metavar="FILE"
+    )
+    """Samples of a measured twitch's velocity, the first at the firing, the same for all units (paper: one, from
+    electro-stimulation of biceps brachii; as it is not printed, none is here). They are scaled to peak 1, interpolated
+    at the times of the images, and otherwise used as they are. Contraction times and half-relaxation ratios are still
+    drawn, so that all else stays the same, but have no effect. A file is read at once: the config keeps the samples."""
+    twitch_waveform_hz: float | None = setting(None, "sampling rate of twitch_waveform", unit="Hz", above=0)
+    """Its sampling rate [Hz]."""
+    twitch_support_s: float = setting(0.4, "a twitch is over after this time", unit="s", above=0)
     """A twitch is taken to be over after this time [s]; it is then below 1e-5 of its peak."""
-    peak_velocity: Range = (0.5, 1.5)
+    peak_velocity: Range = setting((0.5, 1.5), "of a twitch: low and high, or median and sigma if lognormal")
     """Peak velocity of a twitch, arbitrary units standing for mm/s: uniform range, or (median, sigma) if lognormal."""
-    peak_velocity_lognormal: bool = False
+    peak_velocity_lognormal: bool = setting(False, "whether peak velocities are lognormal")
     """Whether peak velocities are lognormal: a few strong units among many weak ones (chosen)."""
-    lead_in_s: float = 0.6
+    lead_in_s: float = setting(0.6, "firings start this long before the first frame", unit="s", least=0)
     """Firings start this long [s] before the first frame, which is therefore in steady state (chosen: longer than the
     support)."""
 
@@ -95,14 +112,26 @@ class SimulationConfig:
     def from_dict(cls, values: dict) -> SimulationConfig:
         """Inverse of `to_dict`; lists (from JSON) become tuples. Unknown or missing fields raise InputError."""
         known = {field.name for field in dataclasses.fields(cls)}
-        if set(values) != known:
-            odd = ", ".join(sorted(set(values) ^ known))
-            raise InputError(f"simulation settings do not fit this version: unknown or missing {odd}")
+        odd = {*values} - known | known - ADDED - {*values}
+        if odd:
+            raise InputError(
+                f"simulation settings do not fit this version: unknown or missing {', '.join(sorted(odd))}"
+            )
+        if isinstance(values.get("twitch_waveform"), str):  # stored settings name no files
+            raise InputError(f"twitch_waveform: expected a list of samples, got {values['twitch_waveform']!r}")
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
     def to_dict(self) -> dict:
-        """Plain values, ready for JSON."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+        """Plain values, ready for JSON. A field in `ADDED` is left out where it has its default, so that what was
+        stored before it came is stored the same today."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self) if field.name in ADDED}
+        values = {k: v for k, v in dataclasses.asdict(self).items() if k not in defaults or v != defaults[k]}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+    @functools.lru_cache(maxsize=64)  # noqa: B019 - immutable and few; checking takes as long as drawing a sequence
+    def with_units(self, n_units: int | tuple[int, int]) -> SimulationConfig:
+        """The same with another number of motor units."""
+        return dataclasses.replace(self, n_units=n_units)
 
     @property
     def duration_s(self) -> float:
@@ -120,29 +149,42 @@ class SimulationConfig:
         return self.n_units if isinstance(self.n_units, tuple) else (self.n_units, self.n_units)
 
     def __post_init__(self):
-        for field in ("height_px", "width_px", "n_frames", "frame_rate_hz", "pixel_mm", "twitch_support_s"):
-            self._require(getattr(self, field) > 0 and math.isfinite(getattr(self, field)), field, "a positive number")
-        for field in ("blur_sigma_px", "delay_span_s", "interval_sd", "synchronisation_jitter_s"):
-            self._require(getattr(self, field) >= 0, field, "zero or a positive number")
-        for field in ("diameter_mm", "firing_rate_hz", "contraction_time_s", "half_relaxation_ratio", "interval_clip"):
-            self._require(0 < getattr(self, field)[0] <= getattr(self, field)[1], field, "(low, high), 0 < low <= high")
-        whole = len(self.n_units_range) == 2 and all(isinstance(n, int) for n in self.n_units_range)
-        expected = "an integer from 1, or a range (low, high) of such"
-        self._require(whole and 1 <= self.n_units_range[0] <= self.n_units_range[1], "n_units", expected)
+        check(self, "SimulationConfig.")
+        self._take_waveform()
         self._require(self.interval_clip[0] <= 1 <= self.interval_clip[1], "interval_clip", "a range that holds 1")
-        self._require(0 <= self.synchronisation[0] <= self.synchronisation[1] <= 1, "synchronisation", "shares in 0-1")
-        self._require(0 < self.plateau_fraction <= 1, "plateau_fraction", "a fraction of the radius in (0, 1]")
-        self._require(0 < self.edge_level <= 1, "edge_level", "a response in (0, 1]")
         self._require(self.peak_velocity[0] > 0, "peak_velocity", "a positive first value")
         self._require(self.lead_in_s >= self.twitch_support_s + self.delay_span_s, "lead_in_s", "at least one twitch")
         side_mm = min(self.image_shape) * self.pixel_mm
         self._require(self.diameter_mm[1] <= side_mm, "diameter_mm", f"at most the image's {side_mm:g} mm")
         self._require(self.diameter_mm[0] >= 2 * self.pixel_mm, "diameter_mm", "at least two pixels")
 
+    def _take_waveform(self):
+        """Read the waveform where it is a file, and scale it."""
+        given = self.twitch_waveform
+        both = (given is None) == (self.twitch_waveform_hz is None)
+        self._require(both, "twitch_waveform_hz", "the rate [Hz] of twitch_waveform, and none without one")
+        if given is None:
+            return
+        from simulator.waveform import read_waveform, scaled_to_peak  # here, as they load NumPy
+
+        samples = read_waveform(given) if isinstance(given, str) else given
+        scaled = scaled_to_peak(samples)
+        if scaled is None:
+            raise InputError(
+                "SimulationConfig.twitch_waveform: expected two finite samples or more, the largest above 0"
+            )
+        object.__setattr__(self, "twitch_waveform", scaled)
+        length_s = (len(scaled) - 1) / self.twitch_waveform_hz
+        expected = f"at least the {length_s:g} s of the twitch_waveform"
+        self._require(length_s <= self.twitch_support_s, "twitch_support_s", expected)
+
     def _require(self, true: bool, field: str, expected: str):
         if not true:
             raise InputError(f"SimulationConfig.{field}: expected {expected}, got {getattr(self, field)!r}")
 
+
+ADDED = frozenset({"territory_placement", "twitch_waveform", "twitch_waveform_hz"})
+"""Fields that came after the first stored configs. They are stored only where they differ from their defaults."""
 
 SCENARIOS = {
     "paper": SimulationConfig(),

@@ -8,7 +8,6 @@ and the division into shards is fixed, so the bytes depend neither on the number
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import json
 import os
@@ -47,7 +46,7 @@ def sequence_config(config: SimulationConfig, split: str, index: int, n_sequence
     """The config that sequence `index` of `n_sequences` of a split is drawn with."""
     if split != "test":
         return config
-    return dataclasses.replace(config, n_units=TEST_UNIT_COUNTS[index * len(TEST_UNIT_COUNTS) // n_sequences])
+    return config.with_units(TEST_UNIT_COUNTS[index * len(TEST_UNIT_COUNTS) // n_sequences])
 
 
 def draw_sequence(config: SimulationConfig, seed: int, split: str, index: int, n_sequences: int) -> MuscleSequence:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator import activity, tissue
+from simulator import activity, tissue, waveform
 from simulator.config import SimulationConfig
 from simulator.shared.errors import InputError
 
@@ -66,6 +66,8 @@ class MuscleSequence:
     @cached_property
     def peak_latencies_s(self) -> np.ndarray:
         """(n,) time [s] from a firing to the peak velocity of its twitch."""
+        if self._waveform is not None:
+            return np.full(self.n_units, waveform.peak_latency_s(*self._waveform))
         return activity.peak_latency_s(self.contraction_times_s, self.half_relaxation_ratios)
 
     @cached_property
@@ -129,7 +131,14 @@ class MuscleSequence:
             n_frames=config.n_frames,
             support_s=config.twitch_support_s,
             delay_s=delay_s,
+            waveform=self._waveform,
         )
+
+    @property
+    def _waveform(self):
+        """(samples, their rate [Hz]) of a measured twitch, or None."""
+        config = self.config
+        return None if config.twitch_waveform is None else (config.twitch_waveform, config.twitch_waveform_hz)
 
 
 def simulate(config: SimulationConfig, seed: Seed) -> MuscleSequence:

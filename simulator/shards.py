@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import hashlib
 import json
@@ -167,7 +166,7 @@ class Shard:
         bounds = tuple(int(n) for n in arrays["n_units_range"][i])
         config = self.config
         if bounds != config.n_units_range:
-            config = dataclasses.replace(config, n_units=bounds[0] if bounds[0] == bounds[1] else bounds)
+            config = config.with_units(bounds[0] if bounds[0] == bounds[1] else bounds)
         sequence = MuscleSequence(
             config=config,
             **{name: np.array(arrays[name][units]) for name in PER_UNIT},

@@ -15,9 +15,9 @@ from simulator.config import SimulationConfig
 
 
 def draw_discs(rng: np.random.Generator, n_units: int, config: SimulationConfig):
-    """Random discs wholly inside the image: centres_mm (n, 2), diameters_mm (n,)."""
+    """Random discs, inside the image as the config's territory_placement says: centres_mm (n, 2), diameters_mm (n,)."""
     diameters_mm = rng.uniform(*config.diameter_mm, n_units)
-    margin_mm = diameters_mm[:, None] / 2
+    margin_mm = diameters_mm[:, None] / 2 if config.territory_placement == "inside" else 0.0
     sides_mm = np.array(config.image_shape) * config.pixel_mm
     centres_mm = margin_mm + rng.random((n_units, 2)) * (sides_mm - 2 * margin_mm)
     return centres_mm, diameters_mm
@@ -66,15 +66,20 @@ def response_maps(centres_mm, diameters_mm, delay_angles_rad, delay_nodes_s, con
         windows = windows @ _blur_matrix(x_px.shape[1], config.blur_sigma_px).T
     maps = np.zeros((*windows.shape[:2], *config.image_shape), np.float32)
     for image, window, y, x in zip(maps, windows, y_px, x_px, strict=True):
-        image[:, y[0] : y[-1] + 1, x[0] : x[-1] + 1] = window
+        top, left = max(0, -y[0]), max(0, -x[0])  # what of the window is outside the image
+        bottom, right = len(y) - max(0, y[-1] + 1 - config.height_px), len(x) - max(0, x[-1] + 1 - config.width_px)
+        image[:, y[top] : y[bottom - 1] + 1, x[left] : x[right - 1] + 1] = window[:, top:bottom, left:right]
     return maps
 
 
 def _windows(centres_mm, diameters_mm, config):
-    """Rows (n, S) and columns (n, S) of windows, inside the image, that hold each disc and its blur."""
+    """Rows (n, S) and columns (n, S) of windows that hold each disc and its blur: inside the image, unless its edge may
+    cut the disc, when they reach beyond it, as the tissue does."""
     margin_px = int(_BLUR_TRUNCATE * config.blur_sigma_px + 0.5) + 1
     side_px = int(np.ceil(diameters_mm.max() / config.pixel_mm)) + 2 * margin_px
     begin_px = np.floor((centres_mm - diameters_mm[:, None] / 2) / config.pixel_mm).astype(int) - margin_px
+    if config.territory_placement == "cut":
+        return tuple(begin_px[:, axis, None] + np.arange(side_px) for axis in (0, 1))
     windows = []
     for axis, length_px in enumerate(config.image_shape):
         side = min(side_px, length_px)

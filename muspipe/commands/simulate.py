@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import math
 from pathlib import Path
 
@@ -24,6 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recording", metavar="FILE", help="write one recording (.h5, .npz or .mat) instead")
     parser.add_argument("--scenario", default="paper", help="paper (default) or physiological")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help=f"default {DEFAULT_SEED}")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="a setting of the scenario, from the list below; may be repeated",
+    )
     parser.add_argument("--snr-db", type=float, metavar="DB", help="white noise at this SNR [dB]; default none")
     dataset = parser.add_argument_group("data set")
     for split, size in DATASET_DEFAULTS.items():
@@ -34,6 +43,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recording.add_argument("--units", type=int, metavar="N", help=f"motor units; default {DEFAULT_UNITS}")
     recording.add_argument("--truth", metavar="FILE", help="write the true motor units here, as a result file (.h5)")
     recording.add_argument("--overwrite", action="store_true", help="replace existing files")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _settings_help()
+
+
+def _settings_help() -> str:
+    """The settings of `--set`, a line each, with their values in scenario paper."""
+    from simulator.config import SimulationConfig
+    from simulator.shared.settings import described
+
+    lines = [
+        "settings of --set, with their values in scenario paper; give a scenario that you change a name of its own:"
+    ]
+    for name, (_, facts) in described(SimulationConfig).items():
+        value = getattr(SimulationConfig, name)
+        value = json.dumps(value) if not isinstance(value, str) else value
+        lines.append(f"  {name}={value}" + (f" [{facts.unit}]" if facts.unit else "") + f"\n      {facts.help}")
+    return "\n".join(lines)
+
+
+def _scenario(args, **changes):
+    """The SimulationConfig that was asked for; changes: from other arguments than --set, which may not repeat them."""
+    from muspipe.errors import InputError
+    from simulator import SimulationConfig
+    from simulator.shared.settings import changed, parse_assignments
+
+    settings = parse_assignments(args.settings)
+    for name in changes.keys() & settings.keys():
+        raise InputError(f"--set {name}: is given by another argument, too; leave one of them out")
+    return changed(SimulationConfig.scenario(args.scenario), settings | changes, f"scenario {args.scenario}")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,16 +92,16 @@ def run(args: argparse.Namespace) -> int:
 def _simulate_dataset(args):
     from tqdm import tqdm
 
-    from simulator import SimulationConfig
     from simulator.generate import generate_dataset
 
+    config = _scenario(args)
     sizes = [
         default if getattr(args, split) is None else getattr(args, split) for split, default in DATASET_DEFAULTS.items()
     ]
     with tqdm(total=sum(sizes), unit="sequence", disable=None) as bar:
         manifest = generate_dataset(
             args.out,
-            SimulationConfig.scenario(args.scenario),
+            config,
             args.seed,
             *sizes,
             workers=args.workers,
@@ -72,7 +110,7 @@ def _simulate_dataset(args):
             progress=bar.update,
         )
     counts = ", ".join(f"{n} {split}" for split, n in manifest["n_sequences"].items())
-    print(f"{args.out}: {counts} sequences in {len(manifest['shards'])} files, scenario {args.scenario}")
+    print(f"{args.out}: {counts} sequences in {len(manifest['shards'])} files, scenario {config.name}")
     return 0
 
 
@@ -82,7 +120,7 @@ def _simulate_recording(args):
     from muspipe.errors import InputError
     from muspipe.recordings.simulated import recording_of, truth_of
     from muspipe.recordings.writers import ENDINGS, write_recording
-    from simulator import SimulationConfig, simulate
+    from simulator import simulate
     from simulator.shared.files import atomic_path, sha256_of_file
 
     path, truth = Path(args.recording), Path(args.truth) if args.truth else None
@@ -101,13 +139,13 @@ def _simulate_recording(args):
             raise InputError(f"{file}: exists already; give --overwrite to replace it, or choose another name")
     if args.snr_db is not None and not args.snr_db > -math.inf:
         raise InputError(f"--snr-db: expected decibels, got {args.snr_db}")
-    n_units = DEFAULT_UNITS if args.units is None else args.units
+    config = _scenario(args, **_units(args))
     with tqdm(total=3 if truth else 2, unit="step", disable=None) as bar, _naming_what_failed(path, truth):
-        sequence = simulate(SimulationConfig.scenario(args.scenario, n_units=n_units), args.seed)
+        sequence = simulate(config, args.seed)
         recording = recording_of(sequence, args.snr_db)
         bar.update()
         with atomic_path(path) as temporary:
-            write_recording(temporary, recording, {part: text.format(args.scenario) for part, text in ABOUT.items()})
+            write_recording(temporary, recording, {part: text.format(config.name) for part, text in ABOUT.items()})
             bar.update()
             if truth:  # the recording takes its place only when this too is written
                 settings = {"seed": args.seed, "snr_db": args.snr_db, "simulation": sequence.config.to_dict()}
@@ -115,10 +153,17 @@ def _simulate_recording(args):
                 truth_of(sequence, settings=settings, source=source).save(truth)
                 bar.update()
     noise = "no noise" if args.snr_db is None or math.isinf(args.snr_db) else f"{args.snr_db:g} dB SNR"
-    print(f"{path}: {n_units} motor units, {noise}, scenario {args.scenario}, seed {args.seed}")
+    print(f"{path}: {sequence.n_units} motor units, {noise}, scenario {config.name}, seed {args.seed}")
     if truth:
         print(f"{truth}: their territories, twitch trains and firings")
     return 0
+
+
+def _units(args):
+    """{"n_units": n} of --units or its default; empty if --set gives it."""
+    if args.units is not None:
+        return {"n_units": args.units}
+    return {} if any(pair.startswith("n_units=") for pair in args.settings) else {"n_units": DEFAULT_UNITS}
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import math
 import numbers
@@ -59,6 +60,7 @@ def setting(default, help: str, **facts):
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@functools.cache
 def described(cls) -> dict[str, tuple[object, Facts]]:
     """{name: (type, facts)} of the fields of a dataclass that were made by `setting`."""
     hints = typing.get_type_hints(cls)

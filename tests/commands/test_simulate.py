@@ -111,3 +111,51 @@ def test_data_set(tmp_path, capsys):
     assert call(simulate, *words) == 0
     assert "4 train, 0 val, 6 test sequences" in capsys.readouterr().out
     assert open_dataset(tmp_path / "set").config.name == "physiological"
+
+
+# --set
+
+
+def test_settings_of_the_scenario(tmp_path, capsys):
+    (tmp_path / "w.csv").write_text("0\n1\n0\n")
+    waveform = ["--set", f"twitch_waveform={tmp_path / 'w.csv'}", "--set", "twitch_waveform_hz=50"]
+    words = ["--recording", tmp_path / "r.h5", "--set", "n_units=2", "--set", "name=mine", *waveform, "--seed", 4]
+    assert call(simulate, *words, "--truth", tmp_path / "t.h5") == 0
+    assert "2 motor units, no noise, scenario mine" in capsys.readouterr().out
+    config = SimulationConfig(name="mine", n_units=2, twitch_waveform=(0, 1, 0), twitch_waveform_hz=50)
+    np.testing.assert_allclose(load_recording(tmp_path / "r.h5").velocity, draw(config, 4).render(), atol=1e-6)
+    stored = Result.load(tmp_path / "t.h5").settings["simulation"]
+    assert SimulationConfig.from_dict(stored) == config
+
+
+def test_settings_of_a_data_set(tmp_path):
+    words = [tmp_path / "set", "--train", 2, "--val", 0, "--test", 6, "--workers", 1]
+    assert call(simulate, *words, "--set", "territory_placement=cut", "--set", "n_units=[2,3]") == 0
+    expected = SimulationConfig(territory_placement="cut", n_units=(2, 3))
+    assert open_dataset(tmp_path / "set", "train").config == expected
+    assert open_dataset(tmp_path / "set", "test").n_units.tolist() == [1, 5, 10, 15, 20, 25]
+
+
+@pytest.mark.parametrize(
+    "words, named",
+    [
+        (["--set", "colour=red"], "scenario paper has no setting 'colour'; it has name, "),
+        (["--set", "n_units"], "expected NAME=VALUE"),
+        (["--set", "diameter_mm=[10,5]"], r"diameter_mm: expected 2 values \(low <= high\)"),
+        (["--set", "n_units=3", "--units", "4"], "--set n_units: is given by another argument"),
+        (["--set", "twitch_waveform=no.npy", "--set", "twitch_waveform_hz=100"], "no.npy: cannot be read"),
+    ],
+)
+def test_wrong_settings_are_one_line_and_leave_nothing(tmp_path, monkeypatch, words, named):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=named) as caught:
+        call(simulate, "--recording", "r.h5", *words)
+    assert "\n" not in str(caught.value) and list(tmp_path.iterdir()) == []
+
+
+def test_help_tells_every_setting():
+    parser = argparse.ArgumentParser()
+    simulate.add_arguments(parser)
+    text = parser.format_help()
+    assert all(f"\n  {name}=" in text for name in SimulationConfig.__dataclass_fields__)
+    assert "diameter_mm=[2.5, 10.0] [mm]\n      diameter of a territory" in text

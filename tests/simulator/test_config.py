@@ -1,11 +1,14 @@
 import ast
 import dataclasses
+import hashlib
 import inspect
 import json
 
+import numpy as np
 import pytest
 
 from simulator import SCENARIOS, SimulationConfig
+from simulator.config import ADDED
 
 
 def test_defaults_are_the_papers():
@@ -60,3 +63,59 @@ def test_unknown_scenario_lists_the_known():
 def test_unknown_field_in_a_file():
     with pytest.raises(ValueError, match="colour"):
         SimulationConfig.from_dict(SimulationConfig().to_dict() | {"colour": 1})
+
+
+# Settings that came later
+
+
+@pytest.mark.parametrize("name, digest", [("paper", "10f3297d1737bb1c"), ("physiological", "cfda054c782fe3c1")])
+def test_what_was_stored_before_a_field_came_is_stored_the_same(name, digest):
+    """SHA-256 of what the first data sets have in their shards."""
+    config = SimulationConfig.scenario(name)
+    text = json.dumps(config.to_dict(), sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest().startswith(digest)
+    assert SimulationConfig.from_dict(json.loads(text)) == config and not ADDED & config.to_dict().keys()
+
+
+def test_later_fields_are_stored_where_they_differ():
+    config = SimulationConfig(territory_placement="cut", twitch_waveform=(0.0, 2.0, -1.0), twitch_waveform_hz=100.0)
+    stored = json.loads(json.dumps(config.to_dict()))
+    assert stored["territory_placement"] == "cut" and stored["twitch_waveform"] == [0.0, 1.0, -0.5]
+    assert SimulationConfig.from_dict(stored) == config
+
+
+def test_earlier_fields_may_not_be_missing():
+    stored = SimulationConfig().to_dict()
+    del stored["lead_in_s"]
+    with pytest.raises(ValueError, match="lead_in_s"):
+        SimulationConfig.from_dict(stored)
+
+
+def test_stored_settings_name_no_files(tmp_path):
+    np.save(tmp_path / "w.npy", np.arange(3.0))
+    stored = SimulationConfig().to_dict() | {"twitch_waveform": str(tmp_path / "w.npy"), "twitch_waveform_hz": 100.0}
+    with pytest.raises(ValueError, match="twitch_waveform: expected a list of samples, got '.*w.npy'"):
+        SimulationConfig.from_dict(stored)
+
+
+@pytest.mark.parametrize(
+    "changes, named",
+    [
+        ({"twitch_waveform": (0, 1)}, r"twitch_waveform_hz: expected .* got None"),
+        ({"twitch_waveform_hz": 100}, r"twitch_waveform_hz: expected .* got 100"),
+        ({"twitch_waveform": (1,), "twitch_waveform_hz": 100}, "two finite samples or more"),
+        ({"twitch_waveform": (0, -1), "twitch_waveform_hz": 100}, "the largest above 0"),
+        ({"twitch_waveform": (0, 1) * 30, "twitch_waveform_hz": 100}, "twitch_support_s: expected at least the 0.59 s"),
+        ({"twitch_waveform": ("a", 1), "twitch_waveform_hz": 100}, "twitch_waveform: expected .* got"),
+        ({"territory_placement": "out"}, "territory_placement: expected one of inside, cut, got 'out'"),
+        ({"peak_velocity_lognormal": 1}, "peak_velocity_lognormal: expected true or false, got 1"),
+    ],
+)
+def test_settings_of_waveform_and_placement_are_checked(changes, named):
+    with pytest.raises(ValueError, match=named) as caught:
+        SimulationConfig(**changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_with_units():
+    assert SimulationConfig(frame_rate_hz=500.0).with_units(7) == SimulationConfig(frame_rate_hz=500.0, n_units=7)

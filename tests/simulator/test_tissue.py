@@ -73,3 +73,30 @@ def test_delays_are_linear_across_the_disc():
 def test_paper_has_one_node():
     assert delay_nodes_s(PAPER).tolist() == [0.0]
     assert len(delay_nodes_s(PHYSIOLOGICAL)) == 5 and np.abs(delay_nodes_s(PHYSIOLOGICAL)).max() < 0.005
+
+
+# Territories that the image's edge may cut
+
+
+def test_cut_territories_have_their_centres_anywhere_in_the_image():
+    config = SimulationConfig.scenario("paper", territory_placement="cut")
+    centres_mm, diameters_mm = draw_discs(np.random.default_rng(1), 5000, config)
+    assert centres_mm.min() >= 0 and centres_mm.max() <= 40
+    assert centres_mm.min(axis=0).max() < 0.1 and centres_mm.max(axis=0).min() > 39.9
+    np.testing.assert_array_equal(diameters_mm, draw_discs(np.random.default_rng(1), 5000, PAPER)[1])
+    masks = territory_masks(centres_mm[:500], diameters_mm[:500], config)
+    assert masks.any(axis=(1, 2)).all()
+
+
+@pytest.mark.parametrize("scenario", ["paper", "physiological"])
+def test_cut_territories_respond_as_in_a_larger_image(scenario):
+    """The upper left corner of a muscle of 96 px, seen through an image of 64: the same tissue, blur and delay."""
+    small = SimulationConfig.scenario(scenario, territory_placement="cut")
+    large = SimulationConfig.scenario(scenario, height_px=96, width_px=96)
+    centres_mm = np.array([[0.2, 0.3], [20.0, 39.9], [39.0, 1.0], [30.0, 20.0]])
+    diameters_mm, angles = np.array([10.0, 8.0, 3.0, 5.0]), np.array([0.0, 1.0, 2.0, 3.0])
+    nodes_s = delay_nodes_s(small)
+    found = response_maps(centres_mm, diameters_mm, angles, nodes_s, small)
+    expected = response_maps(centres_mm + 10.0, diameters_mm, angles, nodes_s, large)[:, :, 16:80, 16:80]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert np.abs(found[:3]).max(axis=(1, 2, 3)).min() > 0.5
