@@ -92,7 +92,7 @@ def test_methods_by_name(name):
         ("ica", {"min_score": "high"}, "min_score: expected a number from 0, got 'high'"),
         ("ica", {"max_components": 2.5}, "max_components: expected an integer from 1, got 2.5"),
         ("ica", {"diameter_mm": [12, 2]}, "diameter_mm: expected 2 values (low <= high), each a number above 0 [mm]"),
-        ("ica", {"sparse.iterations": 0}, "iterations: expected an integer from 1, got 0"),
+        ("ica", {"sparse.iterations": 0}, "sparse.iterations: expected an integer from 1, got 0"),
         ("ica", {"sparse.speed": 0}, "method 'ica', sparse has no setting 'speed'; it has iterations"),
         ("stica", {"alpha": 1.5}, "alpha: expected a number from 0 to 1, got 1.5"),
         ("stica", {"n_components": True}, "n_components: expected an integer from 1, got True"),
@@ -100,7 +100,7 @@ def test_methods_by_name(name):
         ("deep", {"mask_level": -0.1}, "mask_level: expected a number from 0 to 1 or none, got -0.1"),
         ("deep", {"segmentation": 3}, "segmentation: expected text, got 3"),
         ("hybrid", {"signals": "loud"}, "signals: expected one of ica, mean, least-squares, network, got 'loud'"),
-        ("hybrid", {"ica.link_window_s": 0}, "link_window_s: expected a number above 0 [s], got 0"),
+        ("hybrid", {"ica.link_window_s": 0}, "ica.link_window_s: expected a number above 0 [s], got 0"),
         ("hybrid", {"ica": 3}, "ica: expected TunedICA or a dictionary of its settings, got 3"),
     ],
 )
