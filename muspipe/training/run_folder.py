@@ -2,7 +2,11 @@
 
 config.json       settings, preset, schedule, versions: as they were when the run began
 history.csv, loss.png
-best.weights.h5   the weights with the lowest validation loss
+best.weights.h5   what methods take of a run folder: the weights with the lowest validation loss of the last phase that
+                  was validated. Phases differ in noise, so that their losses are not compared
+best-PHASE.weights.h5, phase-PHASE.weights.h5
+                  of each phase: those of its lowest validation loss, and those at its end
+last.weights.h5   those at the last stop, whatever the reason
 checkpoints/      all that is needed to go on
 tensorboard/      where TensorBoard was asked for
 summary.json      how it ended: steps, hours, losses, memory
@@ -47,12 +51,21 @@ class RunFolder:
         self.history = self.path / "history.csv"
         self.picture = self.path / "loss.png"
         self.weights = self.path / "best.weights.h5"
+        self.last = self.path / "last.weights.h5"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.summary = self.path / "summary.json"
 
     def __str__(self):
         return str(self.path)
+
+    def best_of(self, phase: str) -> Path:
+        """The weights of a phase's lowest validation loss."""
+        return self.path / f"best-{phase}.weights.h5"
+
+    def end_of(self, phase: str) -> Path:
+        """The weights at a phase's end."""
+        return self.path / f"phase-{phase}.weights.h5"
 
     def read_plan(self) -> Plan:
         """The plan in config.json. InputError if there is none or it is damaged."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import MISSING, dataclass
 
 from muspipe.errors import InputError
@@ -41,13 +42,16 @@ class Schedule:
     phases: tuple[Phase, ...] = setting(MISSING, "one after the other")
     batch_size: int = setting(MISSING, "examples a step", least=1)
     patience: int | None = setting(
-        None, "validations without a better loss after which a run stops; none: it goes to its end", least=1
+        None, "validations of a phase without a better loss after which a run stops; none: it goes to its end", least=1
     )
 
     def __post_init__(self):
         check(self, "schedule: ")
         if not self.phases:
             raise InputError("schedule: expected at least one phase, got none")
+        names = [phase.name for phase in self.phases]
+        if len({*names}) < len(names) or not all(re.fullmatch(r"[\w-]+", name) for name in names):
+            raise InputError(f"schedule: expected phases of different names without spaces, got {', '.join(names)}")
 
     @property
     def steps(self) -> int:

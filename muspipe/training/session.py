@@ -53,7 +53,7 @@ class Session:
         through_tensorflow = self.plan.settings.data is not None and keras.backend.backend() == "tensorflow"
         kind = TensorFlowExamples if through_tensorflow else Examples
         train = kind(self.task, self.train_epochs, options)
-        return PhaseOfSession(self, end, train, Examples(self.task, self.val_epochs, options))
+        return PhaseOfSession(self, phase.name, end, train, Examples(self.task, self.val_epochs, options))
 
     def batch_options(self, phase: Phase) -> BatchOptions:
         """What the batches of a phase are."""
@@ -75,8 +75,8 @@ class Session:
 class PhaseOfSession:
     """A loop.Stretch: the phase for which a session is ready."""
 
-    def __init__(self, session: Session, end: int, train: Examples, validation: Examples):
-        self.session, self.end, self.train = session, end, train
+    def __init__(self, session: Session, name: str, end: int, train: Examples, validation: Examples):
+        self.session, self.name, self.end, self.train = session, name, end, train
         n = min(session.plan.settings.val_batches, validation.batches_an_epoch)
         self.validation = [session.inputs(validation.batch(i), i) for i in range(n)]
 

@@ -56,7 +56,7 @@ class TrainSettings:
     val_batches: int = setting(10, "validation batches each time", least=1)
     val_every: int = setting(100, "steps between validations", least=1)  # the paper's: 10 batches for every 100
     patience: int | None = setting(
-        None, "stop after N validations without a better loss; default: as the schedule", least=1
+        None, "stop after N validations of a phase without a better loss; default: as the schedule", least=1
     )
     online_sequences: int | None = setting(
         None, "sequences of an online epoch; default: the task's", least=1, argument=False

@@ -16,7 +16,7 @@ from muspipe.runtime import peak_memory_gb
 from muspipe.training import checkpoints, loop
 from muspipe.training.devices import OneDevice, make_devices
 from muspipe.training.history import History
-from muspipe.training.listeners import BestWeights, Checkpoints, HistoryRows, Picture, Progress, TensorBoard
+from muspipe.training.listeners import Checkpoints, HistoryRows, Picture, Progress, TensorBoard, Weights, same_file
 from muspipe.training.run_folder import RunFolder, versions
 from muspipe.training.session import Session
 from muspipe.training.settings import TrainerOptions
@@ -90,14 +90,28 @@ class Trainer:
         checkpoints.restore(session.model, found.arrays)
         checkpoints.set_aside(found.damaged)
         self.state.update(found.state | {"step": found.step})
+        self._name_phase_of_best(stretch.name)
         return stretch, found.damaged
+
+    def _name_phase_of_best(self, phase_now):
+        """A checkpoint of before bests of phases has one best of all of them."""
+        best = self.state.best
+        if best is None or "phase" in best:
+            return
+        phase = self.plan.schedule.at(best["step"] - 1)[0].name
+        self.state.best = {"phase": phase} | best
+        self.state.bests = {phase: self.state.best}
+        if phase != phase_now:
+            self.state.since_best = 0
+        if self.folder.weights.is_file() and not self.folder.best_of(phase).exists():
+            same_file(self.folder.weights, self.folder.best_of(phase))
 
     def _all_listeners(self, session, history):
         """In the order in which they are told; the picture is drawn of the rows that are written."""
         facts = {"settings": dataclasses.asdict(self.plan.settings), "versions": versions()}
         progress = [] if self.progress is None else [Progress(self.progress, self.plan.schedule.steps)]
         return (
-            BestWeights(self.folder, session.model, facts),
+            Weights(self.folder, session.model, self.plan.schedule, facts),
             HistoryRows(history),
             Picture(history, self.folder),
             *self._tensorboard,
@@ -121,6 +135,7 @@ class Trainer:
             "of": self.plan.schedule.steps,
             "hours": round(self.state.seconds / 3600, 4),
             "best": self.state.best,
+            "best_of_phases": self.state.bests,
             "last": self.state.val,
             "weights": model.count_params(),
             "peak_memory_gb": {name: round(value, 3) for name, value in peak_memory_gb().items()},

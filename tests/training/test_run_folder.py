@@ -13,7 +13,8 @@ from tests.training.small_runs import settings_of
 
 def test_a_folder_explains_itself(whole):
     names = {path.name for path in whole.folder.iterdir()}
-    assert names == {"config.json", "history.csv", "loss.png", "best.weights.h5", "checkpoints", "summary.json"}
+    files = {"best.weights.h5", "best-all.weights.h5", "phase-all.weights.h5", "last.weights.h5"}
+    assert names == files | {"config.json", "history.csv", "loss.png", "checkpoints", "summary.json"}
     config = json.loads((whole.folder / "config.json").read_text())
     assert config["settings"]["seed"] == 0 and config["preset"]["name"] == "compact" and config["preset"]["gru"] == 4
     assert config["versions"]["keras"] and config["schedule"]["phases"][0]["steps"] == 12

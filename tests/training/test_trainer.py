@@ -173,7 +173,7 @@ def test_early_stopping_keeps_the_best_and_a_stopped_run_stays_stopped(tmp_path)
     for seen in ([1, 2, 3, 4, 5, 6], []):
         course = run(tmp_path, devices=FakeDevice())
         assert (course.summary["reason"], course.summary["step"]) == ("early stopping", 6)
-        assert course.summary["best"] == {"step": 2, "val_loss": 1.0} and list(course.losses) == seen
+        assert course.summary["best"] == {"phase": "all", "step": 2, "val_loss": 1.0} and list(course.losses) == seen
 
 
 def test_initial_weights(whole, tmp_path):
