@@ -23,6 +23,9 @@ from simulator.shared.files import atomic_path
 DRAWING_SHARE = 0.02
 """Of the time of a run that may go into drawing loss.png."""
 
+WRITING_SHARE = 0.05
+"""Of the time of a run that may go into checkpoints."""
+
 
 class Weights(Listener):
     """best.weights.h5, and those of phases and of the last stop. facts: plain values to keep in them besides phase,
@@ -114,13 +117,17 @@ class Progress(Listener):
 
 
 class Checkpoints(Listener):
-    """The folder of checkpoints: one at least every so many minutes. data: checksum of the data set, if any."""
+    """The folder of checkpoints: one every so many minutes, or as often as their share of the time allows; 0: after
+    every step. data: checksum of the data set, if any."""
 
     def __init__(self, folder: RunFolder, model, minutes: float, data: str | None):
         self.folder, self.model, self.data = folder.checkpoints, model, data
-        self.every_s, self.saved = 60 * minutes, time.monotonic()
+        self.every_s, self.saved, self.took_s = 60 * minutes, time.monotonic(), 0.0
 
     def may_save(self, state: RunState, must: bool):
-        if must or time.monotonic() - self.saved > self.every_s:
+        began = time.monotonic()
+        wait_s = max(self.every_s, self.took_s / WRITING_SHARE) if self.every_s else 0.0
+        if must or began - self.saved >= wait_s:
             checkpoints.save(self.folder, state.step, self.model, dataclasses.asdict(state) | {"data": self.data})
             self.saved = time.monotonic()
+            self.took_s = self.saved - began

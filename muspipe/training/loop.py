@@ -21,7 +21,9 @@ class RunState:
     step: int = 0
     """Steps done."""
     seconds: float = 0.0
-    """Spent on them, by all processes that took part."""
+    """Spent on them, by all processes that took part, steps that were lost and done again included."""
+    lost_seconds: float = 0.0
+    """Of these, spent on steps that were lost, as far as is known."""
     best: dict | None = None
     """phase, step and val_loss of the best validation of the last phase that had any."""
     bests: dict[str, dict] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """The folder of a run and all the files in it; it explains itself, and the run can be taken up again from it.
 
-config.json       settings, preset, schedule, versions: as they were when the run began
+config.json       settings, preset, schedule, versions: as they were when the run began; when it was extended
 history.csv, loss.png
 best.weights.h5   what methods take of a run folder: the weights with the lowest validation loss of the last phase that
                   was validated. Phases differ in noise, so that their losses are not compared
@@ -28,6 +28,7 @@ from muspipe.models.base import Preset
 from muspipe.models.presets import read_preset
 from muspipe.training.schedules import Schedule
 from muspipe.training.settings import TrainSettings
+from muspipe.training.start import check_start
 from simulator.shared.files import atomic_path
 
 
@@ -88,6 +89,25 @@ class RunFolder:
         """Replace summary.json."""
         write_json(self.summary, summary)
 
+    def extend(self, steps: int) -> None:
+        """Give the last phase of the plan the steps that bring the run to `steps`; config.json keeps a record.
+        InputError for fewer than it has, or if it stopped early."""
+        schedule, config = self.read_plan().schedule, self._read(self.config)
+        if steps < schedule.steps:
+            raise InputError(f"--resume --steps: expected at least {schedule.steps}, the run's steps, got {steps}")
+        if steps == schedule.steps:
+            return
+        if self.summary.exists() and self.read_summary()["reason"] == "early stopping":
+            raise InputError(
+                f"--resume --steps: {self} stopped early, for want of a better loss and not of steps; start another "
+                f"run with --weights {self}"
+            )
+        config["settings"]["steps"] = steps
+        config["schedule"]["phases"][-1]["steps"] += steps - schedule.steps
+        record = {"from_steps": schedule.steps, "to_steps": steps, "versions": versions()}
+        config["extended"] = [*config.get("extended", []), record]
+        write_json(self.config, config)
+
     def discard(self) -> None:
         """Take away what `new_run` made, of a run that could not begin."""
         for path in (self.config, self.history):
@@ -111,10 +131,12 @@ def new_run(path, settings: TrainSettings, *, schedule: Schedule | None = None) 
     folder = RunFolder(path)
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise InputError(f"{folder}: exists already; give --resume to go on with it, or choose another folder")
+    schedule = settings.full_schedule(schedule)
+    check_start(settings)
     config = {
         "settings": dataclasses.asdict(settings),
         "preset": settings.full_preset().to_dict(),
-        "schedule": dataclasses.asdict(settings.full_schedule(schedule)),
+        "schedule": dataclasses.asdict(schedule),
         "versions": versions(),
     }
     folder.path.mkdir(parents=True, exist_ok=True)

@@ -83,15 +83,16 @@ class PhaseOfSession:
     def losses(self, first: int) -> Iterator[dict[str, float]]:
         """Train the steps from `first` to the phase's end -> the losses of each. TrainingError if they are not
         finite."""
-        session = self.session
-        for step, inputs in enumerate(self.train.stream(session.inputs, first, self.end), start=first):
+        session, before = self.session, self.session.plan.schedule.before
+        batches = self.train.stream(session.inputs, before + first, before + self.end)
+        for step, inputs in enumerate(batches, start=first):
             losses = session.devices.train(session.model, inputs)
             if not all(math.isfinite(value) for value in losses.values()):
                 bad = ", ".join(f"{name} {value}" for name, value in losses.items())
                 raise TrainingError(
                     f"losses are not finite at step {step + 1} ({bad}); its batch is that of seed "
-                    f"{session.plan.settings.seed}, step {step}; the checkpoint before is whole: lower the learning "
-                    "rate, or use --precision float32"
+                    f"{session.plan.settings.seed}, step {before + step}; the checkpoint before is whole: lower the "
+                    "learning rate, or use --precision float32"
                 )
             yield losses
 

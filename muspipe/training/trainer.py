@@ -12,6 +12,7 @@ from collections.abc import Callable
 import keras
 
 from muspipe.errors import InputError
+from muspipe.models.pretrained import path_of
 from muspipe.runtime import peak_memory_gb
 from muspipe.training import checkpoints, loop
 from muspipe.training.devices import OneDevice, make_devices
@@ -57,6 +58,7 @@ class Trainer:
             stretch, damaged = self._resume(session)
             checkpoints.check_space(self.folder.path, session.model)
             history = History(self.folder.history, session.model.loss_names)
+            self._count_lost_time(history)
             history.start(self.state.step)
             with _stop_signals(self._interrupted):
                 reason = loop.train(
@@ -79,7 +81,7 @@ class Trainer:
         if found is None:
             stretch = session.begin(0)
             if self.plan.settings.weights:
-                session.model.load_initial_weights(self.plan.settings.weights)
+                session.model.load_initial_weights(path_of(self.plan.settings.weights))
             return stretch, []
         if found.state.get("data") not in (None, session.data_checksum()):
             raise InputError(
@@ -92,6 +94,14 @@ class Trainer:
         self.state.update(found.state | {"step": found.step})
         self._name_phase_of_best(stretch.name)
         return stretch, found.damaged
+
+    def _count_lost_time(self, history):
+        """A process that was killed wrote rows after its last checkpoint: they tell how long it lived at least."""
+        rows = history.read() if history.path.exists() else []
+        lost = 3600 * max((row["hours"] for row in rows), default=0.0) - self.state.seconds
+        if lost > 0 and rows[-1]["step"] > self.state.step:
+            self.state.seconds += lost
+            self.state.lost_seconds += lost
 
     def _name_phase_of_best(self, phase_now):
         """A checkpoint of before bests of phases has one best of all of them."""
@@ -134,6 +144,7 @@ class Trainer:
             "step": self.state.step,
             "of": self.plan.schedule.steps,
             "hours": round(self.state.seconds / 3600, 4),
+            "hours_lost": round(self.state.lost_seconds / 3600, 4),
             "best": self.state.best,
             "best_of_phases": self.state.bests,
             "last": self.state.val,

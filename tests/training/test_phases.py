@@ -83,6 +83,48 @@ def test_a_run_without_a_validation_has_nothing_that_methods_take_by_themselves(
     assert step_in(folder.last)[:2] == (1, "clean")
 
 
+def test_a_finished_run_can_be_extended(tmp_path):
+    """As if it had been planned so, where the rate is constant; config.json tells both."""
+    whole = run(two_phases(tmp_path / "whole").path)
+    short = Schedule((TWO.phases[0], Phase("noise", 2, 1e-3, "adam", snr_db=(10.0, 30.0))), batch_size=4)
+    folder = new_run(tmp_path / "short", settings_of(steps=None, snr_db=None, val_every=2), schedule=short)
+    first = run(folder.path)
+    assert first.summary["reason"] == "finished" and list(first.losses) == [1, 2, 3, 4, 5, 6]
+    folder.extend(8)
+    second = run(folder.path, kill_at=8, options=EVERY_STEP)
+    third = run(folder.path)
+    assert list(second.losses) == [7, 8] and list(third.losses) == [8] and third.summary["of"] == 8
+    assert first.losses | second.losses | third.losses == pytest.approx(whole.losses, rel=1e-5)
+    assert weights.read(folder.end_of("noise"))[2]["step"] == 8
+    config = json.loads(folder.config.read_text())
+    assert [(record["from_steps"], record["to_steps"]) for record in config["extended"]] == [(6, 8)]
+    assert config["settings"]["steps"] == 8 and folder.read_plan().schedule.phases[0] == TWO.phases[0]
+    before = folder.config.read_bytes()
+    folder.extend(8)
+    with pytest.raises(InputError, match="--resume --steps: expected at least 8, the run's steps, got 7"):
+        folder.extend(7)
+    assert folder.config.read_bytes() == before
+
+
+def test_a_run_that_stopped_early_is_not_extended(tmp_path):
+    folder = two_phases(tmp_path / "run", patience=1, val_every=1)
+    run(folder.path, devices=Scripted([1.0, 2.0]))
+    with pytest.raises(InputError, match="stopped early, for want of a better loss and not of steps"):
+        folder.extend(100)
+
+
+def test_time_that_was_lost_is_counted(tmp_path):
+    """Rows until three quarters of an hour, a checkpoint of seconds, and a kill."""
+    folder = two_phases(tmp_path / "run")
+    run(folder.path, kill_at=3, options=EVERY_STEP, devices=Scripted([1.0]))
+    assert folder.history.read_text() == "step,hours,loss,val_loss\n"
+    folder.history.write_text(folder.history.read_text() + "10,0.75,1,1\n11,0.8")
+    summary = run(folder.path, devices=Scripted([2.0, 8.0, 9.0], done=2)).summary
+    assert summary["hours_lost"] == pytest.approx(0.75, abs=0.01) and summary["hours"] >= 0.75
+    again = run(folder.path, devices=Scripted([])).summary
+    assert again["hours_lost"] == summary["hours_lost"] and again["hours"] == pytest.approx(summary["hours"], abs=1e-3)
+
+
 def test_weights_are_the_same_after_a_kill(tmp_path):
     losses = {2: 1.0, 4: 2.0, 6: 8.0, 8: 9.0}
     folder = two_phases(tmp_path / "run")
@@ -129,3 +171,29 @@ def test_weights_that_are_not_finite_are_not_kept(tmp_path):
     with pytest.raises(InputError, match="weights are not finite .*the checkpoint before step 4 is whole"):
         run(folder.path, devices=device)
     assert not list(RunFolder(folder.path).path.glob("*.weights.h5"))
+
+
+def test_two_runs_of_a_phase_each_are_as_one_of_both(tmp_path):
+    """Also after a kill: the second takes the examples that it would have had."""
+    whole = run(two_phases(tmp_path / "whole").path)
+    clean = two_phases(tmp_path / "clean", until_phase="clean")
+    first = run(clean.path)
+    assert list(first.losses) == [1, 2, 3, 4] and first.summary["best"]["phase"] == "clean"
+    noise = two_phases(tmp_path / "noise", from_phase="noise", weights=str(clean.end_of("clean")))
+    second = run(noise.path, kill_at=3, options=EVERY_STEP)
+    rest = run(noise.path)
+    assert list(second.losses) == [1, 2, 3] and list(rest.losses) == [3, 4]
+    together = first.losses | {4 + step: loss for step, loss in (second.losses | rest.losses).items()}
+    assert together == pytest.approx(whole.losses, rel=1e-5)
+    _, ours, _ = weights.read(noise.last)
+    for name, array in weights.read(tmp_path / "whole" / "last.weights.h5")[1].items():
+        np.testing.assert_allclose(ours[name], array, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_a_run_starts_from_a_runs_folder(tmp_path):
+    clean = two_phases(tmp_path / "clean", until_phase="clean")
+    run(clean.path, devices=Scripted([1.0, 2.0]))
+    noise = two_phases(tmp_path / "noise", from_phase="noise", weights=str(clean))
+    device = FakeDevice()
+    run(noise.path, devices=device, kill_at=1)
+    assert np.unique(device.models[0].trainable_variables[0].numpy()) == [2]  # the best of the clean phase

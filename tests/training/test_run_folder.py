@@ -112,7 +112,7 @@ def test_folders_that_are_no_runs(tmp_path):
 def test_what_was_refused_leaves_no_folder(tmp_path):
     for changes, said in (
         ({"preset": "huge"}, "preset of twitch: expected one of paper, compact"),
-        ({"schedule": "long"}, "schedule of twitch: expected one of paper, short"),
+        ({"schedule": "long"}, "schedule of twitch: expected one of paper, paper-noise, short"),
         ({"options": {"gur": 3}}, "has no setting 'gur'"),
     ):
         with pytest.raises(InputError, match=said):
