@@ -28,7 +28,7 @@ from muspipe.models.base import Preset
 from muspipe.models.presets import read_preset
 from muspipe.training.schedules import Schedule
 from muspipe.training.settings import TrainSettings
-from muspipe.training.start import check_start
+from muspipe.training.start import check_start, starting_preset
 from simulator.shared.files import atomic_path
 
 
@@ -41,6 +41,8 @@ class Plan:
     schedule: Schedule
     versions: dict[str, str]
     """Of what decides about the numbers, when the run began."""
+    start: dict | None = None
+    """What it started from, as `starting_preset` tells; None: not known, the run is an older one."""
 
 
 class RunFolder:
@@ -77,6 +79,7 @@ class RunFolder:
                 read_preset(config["preset"]),
                 Schedule(**config["schedule"]),
                 config["versions"],
+                config.get("start"),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.config}: damaged ({error})") from error
@@ -132,11 +135,13 @@ def new_run(path, settings: TrainSettings, *, schedule: Schedule | None = None) 
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise InputError(f"{folder}: exists already; give --resume to go on with it, or choose another folder")
     schedule = settings.full_schedule(schedule)
-    check_start(settings)
+    check_start(settings, schedule)
+    preset, start = starting_preset(settings)
     config = {
         "settings": dataclasses.asdict(settings),
-        "preset": settings.full_preset().to_dict(),
+        "preset": preset.to_dict(),
         "schedule": dataclasses.asdict(schedule),
+        "start": start,
         "versions": versions(),
     }
     folder.path.mkdir(parents=True, exist_ok=True)

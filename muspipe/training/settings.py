@@ -64,6 +64,10 @@ class TrainSettings:
         "initial weights: a file or folder of another run, a network of the package, for seg also mask_rcnn_coco.h5",
         metavar="FILE",
     )
+    random_start: bool = setting(
+        False,
+        "without --weights, freeze what is random where the schedule begins so: the paper began with COCO weights",
+    )
     seed: int = setting(0, "of weights, data, order and noise", least=0)
     precision: str = setting("float32", "float32 or mixed_bfloat16", choices=("float32", "mixed_bfloat16"))
     val_batches: int = setting(10, "validation batches each time", least=1)

@@ -141,6 +141,7 @@ class Trainer:
     def _summary(self, reason, model, damaged):
         return {
             "reason": reason,
+            "start": self.plan.start,
             "step": self.state.step,
             "of": self.plan.schedule.steps,
             "hours": round(self.state.seconds / 3600, 4),

@@ -90,11 +90,23 @@ def test_another_run_is_not_resumed(one_step, capsys):
         (("--online", "--until-phase", "noise"), "until_phase: expected one of all, got 'noise'"),
         (("--online", "--from-phase", "all"), "from_phase all: expected --weights, a run of the phases before"),
         (("--online", "--weights", "no.h5"), "weights 'no.h5': expected a file, a run folder or one of"),
+        (
+            ("--online", "--random-start", "--weights", "twitch-compact"),
+            "random_start: expected no --weights beside it",
+        ),
         (("--resume",), "expected the folder of a run"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, capsys, more, said):
     assert said in refused(capsys, arguments(tmp_path, *more))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_papers_schedule_needs_the_papers_weights(tmp_path, capsys):
+    words = ["seg", "--out", str(tmp_path / "run"), "--online", "--schedule", "paper"]
+    said = refused(capsys, words)
+    assert "expected --weights mask_rcnn_coco.h5, as the paper's ResNet-101 and Mask R-CNN started from COCO" in said
+    assert "--random-start keeps a random resnet frozen for 20,000 steps all the same" in said
     assert not (tmp_path / "run").exists()
 
 

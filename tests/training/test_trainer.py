@@ -152,7 +152,8 @@ def test_phases_change_optimizer_noise_and_what_is_frozen(tmp_path):
 
 
 def test_frozen_parts_are_frozen_in_their_phase(tmp_path):
-    new_run(tmp_path, settings_of(task="seg", schedule="paper", steps=4, batch_size=2, options={}, online_sequences=2))
+    changes = {"schedule": "paper", "random_start": True, "options": {}, "online_sequences": 2}
+    new_run(tmp_path, settings_of(task="seg", steps=4, batch_size=2, **changes))
     session = Session(RunFolder(tmp_path).read_plan(), FakeDevice())
     counts = []
     for step in (0, 3):
