@@ -27,7 +27,11 @@ class Machine:
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of both commands: all settings of a run, and what may differ each time."""
     parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its own settings")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out, with its own settings; --steps MORE extends it",
+    )
     source = parser.add_mutually_exclusive_group()
     settings.add_arguments(source, TrainSettings, ["data"])
     source.add_argument("--online", action="store_true", help="simulate fresh sequences for every batch")
@@ -59,7 +63,10 @@ def train(args: argparse.Namespace, task: str) -> int:
 
     folder = RunFolder(args.out)
     if args.resume:
+        steps = chosen.pop("steps", None)
         _check_same(args.out, chosen, folder.read_plan().settings)
+        if steps is not None:
+            folder.extend(steps)
     else:
         if not args.online and args.data is None:
             raise InputError("expected --data DIR, a data set of `muspipe simulate`, or --online")

@@ -14,6 +14,8 @@ from muspipe.models import weights
 from muspipe.runtime import load_keras
 
 FOLDER = Path(__file__).parent / "files"
+BEST = "best.weights.h5"
+"""What is taken of a run folder."""
 
 
 def names() -> list[str]:
@@ -23,12 +25,19 @@ def names() -> list[str]:
 
 def path_of(name: str) -> Path:
     """The weight file of a network of the package, or at a path: a file, or the folder of a run. InputError if there is
-    none."""
+    none.
+
+    Of a run folder it is best.weights.h5, the best of the last phase that the run has reached: after a schedule with
+    noise, the network of the noise. Any other weights of the run are taken by their own path."""
     if name in names():
         return FOLDER / f"{name}.h5"
     path = Path(name)
-    if path.is_dir() and (path / "best.weights.h5").is_file():
-        return path / "best.weights.h5"  # a run folder
+    if (path / "config.json").is_file() and not (path / BEST).is_file():
+        raise InputError(
+            f"weights {name!r}: expected {BEST} in the run folder, but no validation is done yet; train on"
+        )
+    if path.is_dir() and (path / BEST).is_file():
+        return path / BEST
     if not path.is_file():
         known = ", ".join(names()) or "none"
         raise InputError(f"weights {name!r}: expected a file, a run folder or one of the package's networks: {known}")

@@ -1,11 +1,14 @@
-"""What happens besides the steps: best weights, history, picture, TensorBoard, progress, checkpoints."""
+"""What happens besides the steps: weights, history, picture, TensorBoard, progress, checkpoints."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from muspipe.models import weights
 from muspipe.training import checkpoints
@@ -13,21 +16,53 @@ from muspipe.training.devices import ScalarWriter
 from muspipe.training.history import History
 from muspipe.training.loop import Listener, RunState
 from muspipe.training.run_folder import RunFolder
+from muspipe.training.schedules import Schedule
+from muspipe.training.session import TrainingError
+from simulator.shared.files import atomic_path
 
 DRAWING_SHARE = 0.02
 """Of the time of a run that may go into drawing loss.png."""
 
+WRITING_SHARE = 0.05
+"""Of the time of a run that may go into checkpoints."""
 
-class BestWeights(Listener):
-    """best.weights.h5. facts: plain values to keep in it besides step, hours and losses."""
 
-    def __init__(self, folder: RunFolder, model, facts: dict):
-        self.folder, self.model, self.facts = folder, model, facts
+class Weights(Listener):
+    """best.weights.h5, and those of phases and of the last stop. facts: plain values to keep in them besides phase,
+    step, hours and losses."""
+
+    def __init__(self, folder: RunFolder, model, schedule: Schedule, facts: dict):
+        self.folder, self.model, self.schedule, self.facts = folder, model, schedule, facts
 
     def validated(self, state, best):
         if best:
-            course = {"step": state.step, "hours": round(state.seconds / 3600, 3), "val": state.val}
-            weights.save(self.model, self.folder.weights, course | self.facts)
+            path = self.folder.best_of(state.best["phase"])
+            self._save(state, path)
+            same_file(path, self.folder.weights)
+
+    def phase_ended(self, state, name):
+        self._save(state, self.folder.end_of(name))
+
+    def ended(self, state):
+        self._save(state, self.folder.last)
+
+    def _save(self, state, path):
+        course = {"phase": self.schedule.at(max(0, state.step - 1))[0].name, "step": state.step}
+        course |= {"hours": round(state.seconds / 3600, 3), "val": state.val, "val_step": state.val_step}
+        try:
+            weights.save(self.model, path, course | self.facts)
+        except ValueError as error:
+            raise TrainingError(f"{error}; the checkpoint before step {state.step} is whole") from error
+
+
+def same_file(path: Path, name: Path) -> None:
+    """Let a file be found by another name, too, in place of what was there: without a copy where the disk can."""
+    with atomic_path(name) as temporary:
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(path, temporary)
+        except OSError:
+            shutil.copyfile(path, temporary)
 
 
 class HistoryRows(Listener):
@@ -82,13 +117,17 @@ class Progress(Listener):
 
 
 class Checkpoints(Listener):
-    """The folder of checkpoints: one at least every so many minutes. data: checksum of the data set, if any."""
+    """The folder of checkpoints: one every so many minutes, or as often as their share of the time allows; 0: after
+    every step. data: checksum of the data set, if any."""
 
     def __init__(self, folder: RunFolder, model, minutes: float, data: str | None):
         self.folder, self.model, self.data = folder.checkpoints, model, data
-        self.every_s, self.saved = 60 * minutes, time.monotonic()
+        self.every_s, self.saved, self.took_s = 60 * minutes, time.monotonic(), 0.0
 
     def may_save(self, state: RunState, must: bool):
-        if must or time.monotonic() - self.saved > self.every_s:
+        began = time.monotonic()
+        wait_s = max(self.every_s, self.took_s / WRITING_SHARE) if self.every_s else 0.0
+        if must or began - self.saved >= wait_s:
             checkpoints.save(self.folder, state.step, self.model, dataclasses.asdict(state) | {"data": self.data})
             self.saved = time.monotonic()
+            self.took_s = self.saved - began

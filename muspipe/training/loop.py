@@ -21,17 +21,23 @@ class RunState:
     step: int = 0
     """Steps done."""
     seconds: float = 0.0
-    """Spent on them, by all processes that took part."""
+    """Spent on them, by all processes that took part, steps that were lost and done again included."""
+    lost_seconds: float = 0.0
+    """Of these, spent on steps that were lost, as far as is known."""
     best: dict | None = None
-    """step and val_loss of the best validation."""
+    """phase, step and val_loss of the best validation of the last phase that had any."""
+    bests: dict[str, dict] = field(default_factory=dict)
+    """phase -> the same of each."""
     since_best: int = 0
-    """Validations after it."""
+    """Validations since the best one, or the beginning, of the phase under way."""
     sums: dict[str, float] = field(default_factory=dict)
     """Of the training losses since the last row of the history."""
     count: int = 0
     """Steps in these sums."""
     val: dict[str, float] = field(default_factory=dict)
     """Losses of the last validation, with val_ before their names."""
+    val_step: int | None = None
+    """The step after which it was done."""
 
     def add(self, losses: dict[str, float]) -> None:
         """Count in the losses of one more step."""
@@ -46,12 +52,13 @@ class RunState:
         self.sums, self.count = {}, 0
         return means
 
-    def judge(self, losses: dict[str, float]) -> bool:
-        """Take in the losses of a validation -> whether it was the best so far."""
-        self.val = {f"val_{name}": value for name, value in losses.items()}
-        best = math.isfinite(losses["loss"]) and (self.best is None or losses["loss"] < self.best["val_loss"])
+    def judge(self, losses: dict[str, float], phase: str) -> bool:
+        """Take in the losses of a validation -> whether it was the best so far of its phase."""
+        self.val, self.val_step = {f"val_{name}": value for name, value in losses.items()}, self.step
+        before = self.bests.get(phase)
+        best = math.isfinite(losses["loss"]) and (before is None or losses["loss"] < before["val_loss"])
         if best:
-            self.best = {"step": self.step, "val_loss": losses["loss"]}
+            self.best = self.bests[phase] = {"phase": phase, "step": self.step, "val_loss": losses["loss"]}
         self.since_best = 0 if best else self.since_best + 1
         return best
 
@@ -64,6 +71,7 @@ class RunState:
 class Stretch(Protocol):
     """A phase that is ready to be trained."""
 
+    name: str
     end: int
     """One past its last step."""
 
@@ -78,13 +86,16 @@ class Listener:
     """Is told of a run's events, in this order within a step; does nothing about them."""
 
     def validated(self, state: RunState, best: bool) -> None:
-        """A validation is done; best: whether it was the best so far."""
+        """A validation is done; best: whether it was the best so far of its phase."""
 
     def row(self, state: RunState, losses: dict[str, float]) -> None:
         """It is time for a row of the history; losses: means over the steps since the row before."""
 
     def stepped(self, state: RunState, losses: dict[str, float], examples_a_second: float) -> None:
         """A step is done."""
+
+    def phase_ended(self, state: RunState, name: str) -> None:
+        """The last step of a phase is done, and validated."""
 
     def may_save(self, state: RunState, must: bool) -> None:
         """The place for a checkpoint; must: at the end of a phase or before the run stops."""
@@ -106,7 +117,8 @@ def train(
     """Take the steps that are left -> why this ended: "finished", "early stopping", or what `stop()` said.
 
     stretch: the phase that state.step is in, or the one that it has just finished; begin(step): the phase of a step,
-    made ready. stop is asked after every step.
+    made ready. stop is asked after every step. A phase that runs to its end gives way to the next one, however long
+    ago its best validation was; within a phase patience ends the run.
     """
     row_every = 10 if schedule.steps <= 1000 else 100
     listeners = tuple(listeners)
@@ -119,24 +131,27 @@ def train(
 
     def early():
         patience = schedule.patience
-        return "early stopping" if patience is not None and state.since_best >= patience else None
+        tired = patience is not None and state.since_best >= patience
+        return "early stopping" if tired and state.step < stretch.end else None
 
     def after_step(losses, rate):
         """-> the reason to stop, if any."""
-        last = state.step == schedule.steps
-        if state.step % val_every == 0 or last:
-            tell("validated", state.judge(stretch.validate()))
-        if state.step % row_every == 0 or last:
+        ends = state.step == stretch.end
+        if state.step % val_every == 0 or ends:
+            tell("validated", state.judge(stretch.validate(), stretch.name))
+        if state.step % row_every == 0 or state.step == schedule.steps:
             tell("row", state.take_means())
         tell("stepped", losses, rate)
+        if ends:
+            tell("phase_ended", stretch.name)
         reason = stop() or early()
-        tell("may_save", reason is not None or state.step == stretch.end)
+        tell("may_save", reason is not None or ends)
         return reason
 
     reason = early()
     while reason is None and state.step < schedule.steps:
         if state.step == stretch.end:
-            stretch = begin(state.step)
+            stretch, state.since_best = begin(state.step), 0
         with contextlib.closing(stretch.losses(state.step)) as steps:
             asked = time.monotonic()
             for losses in steps:

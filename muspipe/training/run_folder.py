@@ -1,8 +1,12 @@
 """The folder of a run and all the files in it; it explains itself, and the run can be taken up again from it.
 
-config.json       settings, preset, schedule, versions: as they were when the run began
+config.json       settings, preset, schedule, versions: as they were when the run began; when it was extended
 history.csv, loss.png
-best.weights.h5   the weights with the lowest validation loss
+best.weights.h5   what methods take of a run folder: the weights with the lowest validation loss of the last phase that
+                  was validated. Phases differ in noise, so that their losses are not compared
+best-PHASE.weights.h5, phase-PHASE.weights.h5
+                  of each phase: those of its lowest validation loss, and those at its end
+last.weights.h5   those at the last stop, whatever the reason
 checkpoints/      all that is needed to go on
 tensorboard/      where TensorBoard was asked for
 summary.json      how it ended: steps, hours, losses, memory
@@ -24,6 +28,7 @@ from muspipe.models.base import Preset
 from muspipe.models.presets import read_preset
 from muspipe.training.schedules import Schedule
 from muspipe.training.settings import TrainSettings
+from muspipe.training.start import check_start, starting_preset
 from simulator.shared.files import atomic_path
 
 
@@ -36,6 +41,8 @@ class Plan:
     schedule: Schedule
     versions: dict[str, str]
     """Of what decides about the numbers, when the run began."""
+    start: dict | None = None
+    """What it started from, as `starting_preset` tells; None: not known, the run is an older one."""
 
 
 class RunFolder:
@@ -47,12 +54,21 @@ class RunFolder:
         self.history = self.path / "history.csv"
         self.picture = self.path / "loss.png"
         self.weights = self.path / "best.weights.h5"
+        self.last = self.path / "last.weights.h5"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.summary = self.path / "summary.json"
 
     def __str__(self):
         return str(self.path)
+
+    def best_of(self, phase: str) -> Path:
+        """The weights of a phase's lowest validation loss."""
+        return self.path / f"best-{phase}.weights.h5"
+
+    def end_of(self, phase: str) -> Path:
+        """The weights at a phase's end."""
+        return self.path / f"phase-{phase}.weights.h5"
 
     def read_plan(self) -> Plan:
         """The plan in config.json. InputError if there is none or it is damaged."""
@@ -63,6 +79,7 @@ class RunFolder:
                 read_preset(config["preset"]),
                 Schedule(**config["schedule"]),
                 config["versions"],
+                config.get("start"),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.config}: damaged ({error})") from error
@@ -74,6 +91,25 @@ class RunFolder:
     def write_summary(self, summary: dict) -> None:
         """Replace summary.json."""
         write_json(self.summary, summary)
+
+    def extend(self, steps: int) -> None:
+        """Give the last phase of the plan the steps that bring the run to `steps`; config.json keeps a record.
+        InputError for fewer than it has, or if it stopped early."""
+        schedule, config = self.read_plan().schedule, self._read(self.config)
+        if steps < schedule.steps:
+            raise InputError(f"--resume --steps: expected at least {schedule.steps}, the run's steps, got {steps}")
+        if steps == schedule.steps:
+            return
+        if self.summary.exists() and self.read_summary()["reason"] == "early stopping":
+            raise InputError(
+                f"--resume --steps: {self} stopped early, for want of a better loss and not of steps; start another "
+                f"run with --weights {self}"
+            )
+        config["settings"]["steps"] = steps
+        config["schedule"]["phases"][-1]["steps"] += steps - schedule.steps
+        record = {"from_steps": schedule.steps, "to_steps": steps, "versions": versions()}
+        config["extended"] = [*config.get("extended", []), record]
+        write_json(self.config, config)
 
     def discard(self) -> None:
         """Take away what `new_run` made, of a run that could not begin."""
@@ -98,10 +134,14 @@ def new_run(path, settings: TrainSettings, *, schedule: Schedule | None = None) 
     folder = RunFolder(path)
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise InputError(f"{folder}: exists already; give --resume to go on with it, or choose another folder")
+    schedule = settings.full_schedule(schedule)
+    check_start(settings, schedule)
+    preset, start = starting_preset(settings)
     config = {
         "settings": dataclasses.asdict(settings),
-        "preset": settings.full_preset().to_dict(),
-        "schedule": dataclasses.asdict(settings.full_schedule(schedule)),
+        "preset": preset.to_dict(),
+        "schedule": dataclasses.asdict(schedule),
+        "start": start,
         "versions": versions(),
     }
     folder.path.mkdir(parents=True, exist_ok=True)

@@ -53,7 +53,7 @@ class Session:
         through_tensorflow = self.plan.settings.data is not None and keras.backend.backend() == "tensorflow"
         kind = TensorFlowExamples if through_tensorflow else Examples
         train = kind(self.task, self.train_epochs, options)
-        return PhaseOfSession(self, end, train, Examples(self.task, self.val_epochs, options))
+        return PhaseOfSession(self, phase.name, end, train, Examples(self.task, self.val_epochs, options))
 
     def batch_options(self, phase: Phase) -> BatchOptions:
         """What the batches of a phase are."""
@@ -75,23 +75,24 @@ class Session:
 class PhaseOfSession:
     """A loop.Stretch: the phase for which a session is ready."""
 
-    def __init__(self, session: Session, end: int, train: Examples, validation: Examples):
-        self.session, self.end, self.train = session, end, train
+    def __init__(self, session: Session, name: str, end: int, train: Examples, validation: Examples):
+        self.session, self.name, self.end, self.train = session, name, end, train
         n = min(session.plan.settings.val_batches, validation.batches_an_epoch)
         self.validation = [session.inputs(validation.batch(i), i) for i in range(n)]
 
     def losses(self, first: int) -> Iterator[dict[str, float]]:
         """Train the steps from `first` to the phase's end -> the losses of each. TrainingError if they are not
         finite."""
-        session = self.session
-        for step, inputs in enumerate(self.train.stream(session.inputs, first, self.end), start=first):
+        session, before = self.session, self.session.plan.schedule.before
+        batches = self.train.stream(session.inputs, before + first, before + self.end)
+        for step, inputs in enumerate(batches, start=first):
             losses = session.devices.train(session.model, inputs)
             if not all(math.isfinite(value) for value in losses.values()):
                 bad = ", ".join(f"{name} {value}" for name, value in losses.items())
                 raise TrainingError(
                     f"losses are not finite at step {step + 1} ({bad}); its batch is that of seed "
-                    f"{session.plan.settings.seed}, step {step}; the checkpoint before is whole: lower the learning "
-                    "rate, or use --precision float32"
+                    f"{session.plan.settings.seed}, step {before + step}; the checkpoint before is whole: lower the "
+                    "learning rate, or use --precision float32"
                 )
             yield losses
 

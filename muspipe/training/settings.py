@@ -18,11 +18,22 @@ class TrainSettings:
 
     task: str = setting(MISSING, "network to train", choices=tuple(SCHEDULES), argument=False)
     preset: str = setting("compact", "of the network: compact (default), paper; seg also centre, twitch also refit")
-    schedule: str = setting("short", "short (default: Adam, warm-up, cosine) or paper (phases of the paper)")
+    schedule: str = setting(
+        "short",
+        "short (default: Adam, warm-up, cosine) or paper (phases of the paper); twitch also paper-noise (paper, then a "
+        "phase of noise, which is ours)",
+    )
+    from_phase: str | None = setting(
+        None, "leave out the phases before this one; --weights then says where to start: the run that had them"
+    )
+    until_phase: str | None = setting(
+        None, "leave out the phases after this one: schedule paper of seg until fine gives the network without noise"
+    )
     steps: int | None = setting(
         None,
-        "of the whole schedule, whose phases are scaled in proportion: as many as your time has, at the bar's rate "
-        "after the first minute",
+        "of all phases of the run together, which are scaled in proportion: as many as your time has, at the bar's "
+        "rate after the first minute; with --resume, more than the run has: its last phase goes on (a cosine as "
+        "long as the phase now is)",
         least=1,
     )
     batch_size: int | None = setting(
@@ -49,14 +60,20 @@ class TrainSettings:
         None, "motor units of online sequences; default: the scenario's (5 30)", least=1, rising=True
     )
     weights: str | None = setting(
-        None, "initial weights: of another run, for seg also mask_rcnn_coco.h5", metavar="FILE"
+        None,
+        "initial weights: a file or folder of another run, a network of the package, for seg also mask_rcnn_coco.h5",
+        metavar="FILE",
+    )
+    random_start: bool = setting(
+        False,
+        "without --weights, freeze what is random where the schedule begins so: the paper began with COCO weights",
     )
     seed: int = setting(0, "of weights, data, order and noise", least=0)
     precision: str = setting("float32", "float32 or mixed_bfloat16", choices=("float32", "mixed_bfloat16"))
     val_batches: int = setting(10, "validation batches each time", least=1)
     val_every: int = setting(100, "steps between validations", least=1)  # the paper's: 10 batches for every 100
     patience: int | None = setting(
-        None, "stop after N validations without a better loss; default: as the schedule", least=1
+        None, "stop after N validations of a phase without a better loss; default: as the schedule", least=1
     )
     online_sequences: int | None = setting(
         None, "sequences of an online epoch; default: the task's", least=1, argument=False
@@ -73,9 +90,9 @@ class TrainSettings:
         return get_preset(self.task, self.preset).changed(self.options)
 
     def full_schedule(self, base: Schedule | None = None) -> Schedule:
-        """The schedule of this name, or `base`, with this run's steps, batch size and patience. InputError for an
-        unknown name or too few steps."""
-        schedule = base or get_schedule(self.task, self.schedule)
+        """The schedule of this name, or `base`, with this run's phases, steps, batch size and patience. InputError for
+        unknown names or too few steps."""
+        schedule = (base or get_schedule(self.task, self.schedule)).part(self.from_phase, self.until_phase)
         schedule = schedule if self.steps is None else schedule.scaled(self.steps)
         batch_size, patience = self.batch_size or schedule.batch_size, self.patience or schedule.patience
         return dataclasses.replace(schedule, batch_size=batch_size, patience=patience)
@@ -97,7 +114,14 @@ class TrainerOptions:
     max_minutes: float | None = setting(
         None, "stop after this time with a checkpoint; --resume goes on", least=0, metavar="M"
     )
-    checkpoint_minutes: float = setting(5.0, "time between checkpoints", unit="min", least=0, argument=False)
+    checkpoint_minutes: float = setting(
+        1.0,
+        "time between checkpoints, the most that a kill can cost; more where writing one takes over 3 s, so that it is "
+        "never above a twentieth of the time; 0: after every step",
+        unit="min",
+        least=0,
+        metavar="M",
+    )
     devices: int = setting(
         1, "experimental: GPUs (or CPU devices) to share each batch; tested with two virtual CPU devices only", least=1
     )

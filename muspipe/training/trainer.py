@@ -12,11 +12,12 @@ from collections.abc import Callable
 import keras
 
 from muspipe.errors import InputError
+from muspipe.models.pretrained import path_of
 from muspipe.runtime import peak_memory_gb
 from muspipe.training import checkpoints, loop
 from muspipe.training.devices import OneDevice, make_devices
 from muspipe.training.history import History
-from muspipe.training.listeners import BestWeights, Checkpoints, HistoryRows, Picture, Progress, TensorBoard
+from muspipe.training.listeners import Checkpoints, HistoryRows, Picture, Progress, TensorBoard, Weights, same_file
 from muspipe.training.run_folder import RunFolder, versions
 from muspipe.training.session import Session
 from muspipe.training.settings import TrainerOptions
@@ -57,6 +58,7 @@ class Trainer:
             stretch, damaged = self._resume(session)
             checkpoints.check_space(self.folder.path, session.model)
             history = History(self.folder.history, session.model.loss_names)
+            self._count_lost_time(history)
             history.start(self.state.step)
             with _stop_signals(self._interrupted):
                 reason = loop.train(
@@ -79,7 +81,7 @@ class Trainer:
         if found is None:
             stretch = session.begin(0)
             if self.plan.settings.weights:
-                session.model.load_initial_weights(self.plan.settings.weights)
+                session.model.load_initial_weights(path_of(self.plan.settings.weights))
             return stretch, []
         if found.state.get("data") not in (None, session.data_checksum()):
             raise InputError(
@@ -90,14 +92,36 @@ class Trainer:
         checkpoints.restore(session.model, found.arrays)
         checkpoints.set_aside(found.damaged)
         self.state.update(found.state | {"step": found.step})
+        self._name_phase_of_best(stretch.name)
         return stretch, found.damaged
+
+    def _count_lost_time(self, history):
+        """A process that was killed wrote rows after its last checkpoint: they tell how long it lived at least."""
+        rows = history.read() if history.path.exists() else []
+        lost = 3600 * max((row["hours"] for row in rows), default=0.0) - self.state.seconds
+        if lost > 0 and rows[-1]["step"] > self.state.step:
+            self.state.seconds += lost
+            self.state.lost_seconds += lost
+
+    def _name_phase_of_best(self, phase_now):
+        """A checkpoint of before bests of phases has one best of all of them."""
+        best = self.state.best
+        if best is None or "phase" in best:
+            return
+        phase = self.plan.schedule.at(best["step"] - 1)[0].name
+        self.state.best = {"phase": phase} | best
+        self.state.bests = {phase: self.state.best}
+        if phase != phase_now:
+            self.state.since_best = 0
+        if self.folder.weights.is_file() and not self.folder.best_of(phase).exists():
+            same_file(self.folder.weights, self.folder.best_of(phase))
 
     def _all_listeners(self, session, history):
         """In the order in which they are told; the picture is drawn of the rows that are written."""
         facts = {"settings": dataclasses.asdict(self.plan.settings), "versions": versions()}
         progress = [] if self.progress is None else [Progress(self.progress, self.plan.schedule.steps)]
         return (
-            BestWeights(self.folder, session.model, facts),
+            Weights(self.folder, session.model, self.plan.schedule, facts),
             HistoryRows(history),
             Picture(history, self.folder),
             *self._tensorboard,
@@ -117,10 +141,13 @@ class Trainer:
     def _summary(self, reason, model, damaged):
         return {
             "reason": reason,
+            "start": self.plan.start,
             "step": self.state.step,
             "of": self.plan.schedule.steps,
             "hours": round(self.state.seconds / 3600, 4),
+            "hours_lost": round(self.state.lost_seconds / 3600, 4),
             "best": self.state.best,
+            "best_of_phases": self.state.bests,
             "last": self.state.val,
             "weights": model.count_params(),
             "peak_memory_gb": {name: round(value, 3) for name, value in peak_memory_gb().items()},

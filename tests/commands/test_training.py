@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,14 @@ def test_a_run_and_its_resumption(tmp_path, capsys):
     assert "finished at step 4 of 4" in out and "best.weights.h5" in out and "peak memory process" in out
 
 
+def test_a_finished_run_goes_on_with_more_steps(one_step, tmp_path, capsys):
+    shutil.copytree(one_step / "run", tmp_path / "run")
+    said = refused(capsys, arguments(tmp_path, "--resume", "--steps", "3"))
+    assert "--resume --steps: expected at least 4, the run's steps, got 3" in said
+    assert main_train(arguments(tmp_path, "--resume", "--steps", "5", "--checkpoint-minutes", "0")) == 0
+    assert "finished at step 5 of 5" in capsys.readouterr().out
+
+
 def test_another_run_is_not_resumed(one_step, capsys):
     before = {path: path.stat().st_mtime_ns for path in (one_step / "run").rglob("*")}
     assert len(before) > 4
@@ -78,6 +87,13 @@ def test_another_run_is_not_resumed(one_step, capsys):
         (("--online", "--clean-share", "1.5"), "--clean-share: expected a number from 0 to 1, got 1.5"),
         (("--online", "--set", "gur=4"), "has no setting 'gur'"),
         (("--online", "--set", "gru"), "--set: expected NAME=VALUE, got 'gru'"),
+        (("--online", "--until-phase", "noise"), "until_phase: expected one of all, got 'noise'"),
+        (("--online", "--from-phase", "all"), "from_phase all: expected --weights, a run of the phases before"),
+        (("--online", "--weights", "no.h5"), "weights 'no.h5': expected a file, a run folder or one of"),
+        (
+            ("--online", "--random-start", "--weights", "twitch-compact"),
+            "random_start: expected no --weights beside it",
+        ),
         (("--resume",), "expected the folder of a run"),
     ],
 )
@@ -86,11 +102,19 @@ def test_bad_input_is_one_line(tmp_path, capsys, more, said):
     assert not (tmp_path / "run").exists()
 
 
+def test_the_papers_schedule_needs_the_papers_weights(tmp_path, capsys):
+    words = ["seg", "--out", str(tmp_path / "run"), "--online", "--schedule", "paper"]
+    said = refused(capsys, words)
+    assert "expected --weights mask_rcnn_coco.h5, as the paper's ResNet-101 and Mask R-CNN started from COCO" in said
+    assert "--random-start keeps a random resnet frozen for 20,000 steps all the same" in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_could_not_begin_leaves_nothing(tmp_path, capsys):
     assert "none" in refused(capsys, arguments(tmp_path, "--data", str(tmp_path / "none")))
     (tmp_path / "run2").mkdir()
-    weights = ["--weights", str(tmp_path / "no.h5")]
-    assert "no.h5" in refused(capsys, ["twitch", "--out", str(tmp_path / "run2"), *NEW, *weights])
+    weights = ["--weights", "seg-compact"]  # of another network
+    assert "seg-compact" in refused(capsys, ["twitch", "--out", str(tmp_path / "run2"), *NEW, *weights])
     assert list(tmp_path.iterdir()) == []  # so that the next try may have the name
 
 

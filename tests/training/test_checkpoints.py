@@ -1,5 +1,6 @@
 """Checkpoints: no damage is overlooked, and none is a crash."""
 
+import itertools
 import os
 
 import keras
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 
 from muspipe.errors import InputError
-from muspipe.training import checkpoints
+from muspipe.training import checkpoints, listeners
+from muspipe.training.loop import RunState
+from muspipe.training.run_folder import RunFolder
 
 
 def model_of(width=2):
@@ -63,6 +66,25 @@ def test_everything_that_a_step_changes_is_restored(tmp_path):
     checkpoints.restore(other, checkpoints.latest(tmp_path).arrays)
     assert other.train_on_batch(*data) == pytest.approx(expected, rel=1e-6)
     assert int(other.optimizer.iterations) == 2
+
+
+def test_checkpoints_take_their_share_of_the_time_and_no_more(tmp_path, monkeypatch):
+    """A step a second; a checkpoint is due every minute, or where writing takes 6 s, every 6 / 5 % = 120 s."""
+    for minutes, writing_s, expected in ((1.0, 1.0, 60.0), (1.0, 6.0, 120.0), (0.0, 6.0, 1.0)):
+        now, saved = [0.0], []
+
+        def save(*_, writing_s=writing_s, now=now, saved=saved):
+            saved.append(now[0])
+            now[0] += writing_s
+
+        monkeypatch.setattr(listeners.time, "monotonic", lambda now=now: now[0])
+        monkeypatch.setattr(listeners.checkpoints, "save", save)
+        told = listeners.Checkpoints(RunFolder(tmp_path), None, minutes, None)
+        for _ in range(1000):
+            now[0] += 1
+            told.may_save(RunState(), False)
+        gaps = [later - before - writing_s for before, later in itertools.pairwise(saved[1:])]
+        assert set(gaps) == {expected}
 
 
 def test_no_room_for_a_checkpoint_is_told_first(tmp_path, monkeypatch):

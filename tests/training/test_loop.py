@@ -11,7 +11,8 @@ from muspipe.training.schedules import Phase, Schedule
 class Made:
     """A phase whose loss at step s (from 1) is s; validations are taken from a list."""
 
-    def __init__(self, end, validations):
+    def __init__(self, end, validations, name="0"):
+        self.name = name
         self.end, self.validations, self.left_open = end, validations, False
 
     def losses(self, first):
@@ -42,6 +43,9 @@ class Heard(Listener):
         assert examples_a_second > 0
         self.events.append((state.step, "stepped", losses["loss"]))
 
+    def phase_ended(self, state, name):
+        self.events.append((state.step, "phase ended", name))
+
     def may_save(self, state, must):
         self.events.append((state.step, "may save", must))
 
@@ -62,9 +66,13 @@ def course(schedule, state=None, validations=(), **options):
 
     def begin(step):
         begun.append(step)
-        return Made(schedule.at(step)[2], validations)
+        return made(step)
 
-    first = Made(schedule.at(max(0, state.step - 1))[2], validations)
+    def made(step):
+        phase, _, end = schedule.at(step)
+        return Made(end, validations, phase.name)
+
+    first = made(max(0, state.step - 1))
     options = {"val_every": 100, "listeners": [heard]} | options
     return train(state, schedule, first, begin, **options), state, heard, begun
 
@@ -75,7 +83,8 @@ def test_the_events_of_a_step_come_in_this_order():
     assert heard.events == [
         (1, "stepped", 1.0), (1, "may save", False),
         (2, "validated", True), (2, "stepped", 2.0), (2, "may save", False),
-        (3, "validated", True), (3, "row", 2.0, 4.0), (3, "stepped", 3.0), (3, "may save", True),
+        (3, "validated", True), (3, "row", 2.0, 4.0), (3, "stepped", 3.0), (3, "phase ended", "0"),
+        (3, "may save", True),
         (3, "ended"),
     ]  # fmt: skip
 
@@ -89,21 +98,22 @@ def test_rows_are_means_since_the_row_before():
 
 
 def test_each_phase_begins_once_and_ends_with_a_checkpoint():
-    _, _, heard, begun = course(schedule_of(2, 3), validations=[1.0])
+    _, _, heard, begun = course(schedule_of(2, 3), validations=[1.0, 1.0])
+    assert heard.named("phase ended") == [(2, "0"), (5, "1")]
     assert begun == [2] and [step for step, must in heard.named("may save") if must] == [2, 5]
     assert [loss for _, loss in heard.named("stepped")] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("done, begun", [(1, [2]), (2, [2]), (3, [])])
 def test_taken_up_within_a_phase_or_at_its_end(done, begun):
-    _, _, heard, found = course(schedule_of(2, 3), RunState(step=done), validations=[1.0])
+    _, _, heard, found = course(schedule_of(2, 3), RunState(step=done), validations=[1.0, 1.0])
     assert found == begun and [step for step, _ in heard.named("stepped")] == list(range(done + 1, 6))
 
 
 def test_patience_counts_validations_without_a_better_loss():
     schedule = schedule_of(100, patience=2)
     reason, state, heard, _ = course(schedule, validations=[5.0, 3.0, 4.0, math.nan], val_every=3)
-    assert (reason, state.step, state.best) == ("early stopping", 12, {"step": 6, "val_loss": 3.0})
+    assert (reason, state.step, state.best) == ("early stopping", 12, {"phase": "0", "step": 6, "val_loss": 3.0})
     assert heard.named("validated") == [(3, True), (6, True), (9, False), (12, False)]
     assert heard.named("may save")[-1] == (12, True)
     reason, state, heard, _ = course(schedule, state)  # a stopped run stays stopped
@@ -112,7 +122,33 @@ def test_patience_counts_validations_without_a_better_loss():
 
 def test_the_first_validation_is_not_the_best_if_it_is_not_finite():
     _, state, heard, _ = course(schedule_of(2), validations=[math.nan, 8.0], val_every=1)
-    assert heard.named("validated") == [(1, False), (2, True)] and state.best == {"step": 2, "val_loss": 8.0}
+    assert heard.named("validated") == [(1, False), (2, True)] and state.best == {
+        "phase": "0",
+        "step": 2,
+        "val_loss": 8.0,
+    }
+
+
+def test_each_phase_has_its_own_best():
+    _, state, heard, _ = course(schedule_of(2, 2), validations=[1.0, 2.0, 9.0, 8.0], val_every=1)
+    assert heard.named("validated") == [(1, True), (2, False), (3, True), (4, True)]
+    clean, noisy = {"phase": "0", "step": 1, "val_loss": 1.0}, {"phase": "1", "step": 4, "val_loss": 8.0}
+    assert state.best == noisy and state.bests == {"0": clean, "1": noisy}
+
+
+def test_every_phase_has_a_validation_at_its_end():
+    _, state, heard, _ = course(schedule_of(3, 2), validations=[5.0, 7.0])
+    assert heard.named("validated") == [(3, True), (5, True)] and state.val_step == 5
+
+
+def test_patience_counts_within_a_phase():
+    losses = [1.0, 2.0, 3.0, 9.0, 9.0, 9.0]  # the first phase ends when its patience does, and the second begins
+    reason, state, heard, begun = course(schedule_of(3, 9, patience=2), validations=losses, val_every=1)
+    assert (reason, state.step, state.best) == ("early stopping", 6, {"phase": "1", "step": 4, "val_loss": 9.0})
+    assert begun == [3]
+    state = RunState(step=3, since_best=2)  # taken up there
+    reason, state, heard, begun = course(schedule_of(3, 9, patience=2), state, validations=[9.0] * 3, val_every=1)
+    assert (reason, state.step, begun) == ("early stopping", 6, [3])
 
 
 def test_a_reason_to_stop_is_asked_for_after_the_listeners_and_ends_the_step_with_a_checkpoint():

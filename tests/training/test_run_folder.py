@@ -13,7 +13,8 @@ from tests.training.small_runs import settings_of
 
 def test_a_folder_explains_itself(whole):
     names = {path.name for path in whole.folder.iterdir()}
-    assert names == {"config.json", "history.csv", "loss.png", "best.weights.h5", "checkpoints", "summary.json"}
+    files = {"best.weights.h5", "best-all.weights.h5", "phase-all.weights.h5", "last.weights.h5"}
+    assert names == files | {"config.json", "history.csv", "loss.png", "checkpoints", "summary.json"}
     config = json.loads((whole.folder / "config.json").read_text())
     assert config["settings"]["seed"] == 0 and config["preset"]["name"] == "compact" and config["preset"]["gru"] == 4
     assert config["versions"]["keras"] and config["schedule"]["phases"][0]["steps"] == 12
@@ -111,7 +112,7 @@ def test_folders_that_are_no_runs(tmp_path):
 def test_what_was_refused_leaves_no_folder(tmp_path):
     for changes, said in (
         ({"preset": "huge"}, "preset of twitch: expected one of paper, compact"),
-        ({"schedule": "long"}, "schedule of twitch: expected one of paper, short"),
+        ({"schedule": "long"}, "schedule of twitch: expected one of paper, paper-noise, short"),
         ({"options": {"gur": 3}}, "has no setting 'gur'"),
     ):
         with pytest.raises(InputError, match=said):
