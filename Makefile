@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-jax lint bench
+.PHONY: demo test test-jax lint bench figures
 
 demo: $(INSTALLED)
 	@mkdir -p demo
@@ -31,6 +31,12 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@set -e; for script in experiments/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+# The figures of the paper that need no evaluation or training of yours, beside their scripts.
+FIGURES := experiments/fig07_08.py experiments/fig11.py experiments/fig12_13.py
+
+figures: $(INSTALLED)
+	@set -e; for script in $(FIGURES); do $(BIN)/python $$script; done
 
 # The stamp makes the installation happen once, and again when the dependencies change.
 $(INSTALLED): setup.py

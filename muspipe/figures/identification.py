@@ -66,6 +66,20 @@ def draw_identification(recording: Recording, result: Result, truth: Result | No
 
 
 def _draw_map(axes, bar_axes, recording, result, truth, colours, mm_per_pt):
+    draw_rms_velocity(axes, bar_axes, recording)
+    axes.set_title("Territories", loc="left", pad=5)
+    for mask, colour in zip(result.territories, colours, strict=True):
+        outline_found(axes, mask, recording.pixel_mm, colour)
+    if truth is not None:
+        for mask in truth.territories:
+            outline(axes, mask, recording.pixel_mm, **TRUTH_LINE)
+        draw_legend(axes, colours)
+    labels = [str(number) for number in range(1, result.n_units + 1)]
+    number_territories(axes, result.territories, labels, colours, recording.pixel_mm, mm_per_pt)
+
+
+def draw_rms_velocity(axes, bar_axes, recording):
+    """Map of the RMS velocity, both axes in mm, its colour bar below."""
     rms = np.sqrt(np.mean(np.square(recording.velocity, dtype=np.float64), axis=2))
     height_mm, width_mm = np.array(recording.image_shape) * recording.pixel_mm
     image = axes.imshow(rms, cmap=GREYS, vmin=0, extent=(0, width_mm, height_mm, 0), interpolation="nearest")
@@ -74,40 +88,42 @@ def _draw_map(axes, bar_axes, recording, result, truth, colours, mm_per_pt):
     bar.outline.set_linewidth(0.4)
     axes.set(xlabel="x [mm]", ylabel="y [mm]")
     axes.xaxis.labelpad = axes.yaxis.labelpad = 2
-    axes.set_title("Territories", loc="left", pad=5)
-    for mask, colour in zip(result.territories, colours, strict=True):
-        bed = withStroke(linewidth=2.6, foreground="white", alpha=0.75)
-        _outline(axes, mask, recording.pixel_mm, color=colour, linewidth=1.6, path_effects=[bed])
-    if truth is not None:
-        for mask in truth.territories:
-            _outline(axes, mask, recording.pixel_mm, **TRUTH_LINE)
-        found = [Line2D([], [], color=colour, linewidth=1.6, label="found") for colour in colours[:1]]
-        true = Line2D([], [], label="truth", **TRUTH_LINE)
-        axes.legend(
-            handles=[*found, true],
-            loc="lower right",
-            bbox_to_anchor=(1.02, 1.015),
-            ncols=2,
-            frameon=False,
-            fontsize=SMALL_PT,
-            handlelength=2.2,
-            columnspacing=1.0,
-            borderaxespad=0,
-        )
-    _number_territories(axes, result, colours, mm_per_pt)
 
 
-def _outline(axes, mask, pixel_mm, **line):
+def outline_found(axes, mask, pixel_mm, colour):
+    """Outline of a territory that was found, on a bed of white."""
+    bed = withStroke(linewidth=2.6, foreground="white", alpha=0.75)
+    outline(axes, mask, pixel_mm, color=colour, linewidth=1.6, path_effects=[bed])
+
+
+def outline(axes, mask, pixel_mm, **line):
     """Outlines of a mask (H, W), halfway between the centres of its outermost pixels and those of their neighbours."""
     for contour in find_contours(np.pad(mask, 1).astype(np.float32), 0.5):
         y_mm, x_mm = (contour.T - 0.5) * pixel_mm  # padding shifts by 1, the centre of a pixel is at + 0.5
         axes.plot(x_mm, y_mm, solid_joinstyle="round", **line)
 
 
-def _number_territories(axes, result, colours, mm_per_pt):
-    labels = [str(number) for number in range(1, result.n_units + 1)]
+def draw_legend(axes, colours):
+    """Above the map: found, in the first of the colours if there is one, and truth."""
+    found = [Line2D([], [], color=colour, linewidth=1.6, label="found") for colour in colours[:1]]
+    true = Line2D([], [], label="truth", **TRUTH_LINE)
+    axes.legend(
+        handles=[*found, true],
+        loc="lower right",
+        bbox_to_anchor=(1.02, 1.015),
+        ncols=2,
+        frameon=False,
+        fontsize=SMALL_PT,
+        handlelength=2.2,
+        columnspacing=1.0,
+        borderaxespad=0,
+    )
+
+
+def number_territories(axes, masks, labels, colours, pixel_mm, mm_per_pt):
+    """Write the label of each mask (n, H, W) in its colour, where there is room. mm_per_pt: scale of the map."""
     sizes_mm = np.array([(SMALL_PT * (0.7 * len(text) + 0.5), SMALL_PT) for text in labels]).reshape(-1, 2) * mm_per_pt
-    places_mm = place_labels(result.territories, result.pixel_mm, sizes_mm)
+    places_mm = place_labels(masks, pixel_mm, sizes_mm)
     for text, colour, (x_mm, y_mm) in zip(labels, colours, places_mm, strict=True):
         if np.isfinite(x_mm):
             axes.text(
