@@ -129,9 +129,10 @@ def _filled(rows, n):
     return filled
 
 
-def input_rng(seed: int, step: int) -> np.random.Generator:
-    """The random stream of what a model draws when it makes its inputs of a batch."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_INPUTS, step)))
+def input_rng(seed: int, *key: int) -> np.random.Generator:
+    """The random stream of what a model draws when it makes its inputs of a batch. key: its step; of a drawn validation
+    batch, the step and its own number."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_INPUTS, *key)))
 
 
 def stream(make, first: int, end: int, n_threads: int | None = None) -> Iterator:

@@ -78,8 +78,8 @@ class Stretch(Protocol):
     def losses(self, first: int) -> Iterator[dict[str, float]]:
         """Train the steps from `first` to `end` -> the losses of each."""
 
-    def validate(self) -> dict[str, float]:
-        """The losses of the validation batches; nothing is trained."""
+    def validate(self, step: int) -> dict[str, float]:
+        """The losses of the validation batches after `step` steps; nothing is trained."""
 
 
 class Listener:
@@ -138,7 +138,7 @@ def train(
         """-> the reason to stop, if any."""
         ends = state.step == stretch.end
         if state.step % val_every == 0 or ends:
-            tell("validated", state.judge(stretch.validate(), stretch.name))
+            tell("validated", state.judge(stretch.validate(state.step), stretch.name))
         if state.step % row_every == 0 or state.step == schedule.steps:
             tell("row", state.take_means())
         tell("stepped", losses, rate)

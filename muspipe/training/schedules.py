@@ -2,6 +2,10 @@
 
 `paper` is Ali et al. 2020 (III.B, III.C); what it leaves open says so. `short` is for a budget of minutes or hours.
 
+Validation: the paper has 10 batches every 100 steps, and 1,000 sequences to take them from. Its schedules draw the
+batches anew each time, so that all of these sequences count. `short` has few validations, which say more where all are
+of the same batches: the differences between them are then the network's alone.
+
 `paper-noise` is the twitch network's `paper` with a phase of noise behind it. The paper shows twitch networks trained
 with noise, but of how they were trained it gives no details. Ours is what it says of the segmentation network: SNR
 drawn from 10-30 dB, for a fifth as many steps as without noise, at the rate of the phase before.
@@ -47,6 +51,11 @@ class Schedule:
     batch_size: int = setting(MISSING, "examples a step", least=1)
     patience: int | None = setting(
         None, "validations of a phase without a better loss after which a run stops; none: it goes to its end", least=1
+    )
+    validation: str = setting(
+        "fixed",
+        "whether the validation batches are the same every time, or drawn anew",
+        choices=("fixed", "drawn"),
     )
     before: int = setting(0, "steps of phases that other runs take: their examples are not used again", least=0)
 
@@ -116,16 +125,18 @@ SCHEDULES = {
                 Phase("noise", 100_000, 1e-5, snr_db=(10.0, 30.0)),  # the rate is ours: that of the phase before
             ),
             batch_size=8,
+            validation="drawn",
         ),
         "short": Schedule((Phase("all", 5_000, 1e-3, "adam", warmup=0.03, cosine=True),), batch_size=8),
     },
     "twitch": {
         # The patience is ours: the paper's best network was that of 10 of 17 hours.
-        "paper": Schedule((_TWITCH,), batch_size=32, patience=400),
+        "paper": Schedule((_TWITCH,), batch_size=32, patience=400, validation="drawn"),
         "paper-noise": Schedule(
             (_TWITCH, dataclasses.replace(_TWITCH, name="noise", steps=20_000, snr_db=(10.0, 30.0))),
             batch_size=32,
             patience=400,
+            validation="drawn",
         ),
         "short": Schedule((Phase("all", 4_000, 2e-3, "adam", clip_norm=1.0, warmup=0.03, cosine=True),), batch_size=32),
     },

@@ -15,7 +15,7 @@ from muspipe.data.sources import open_dataset
 from muspipe.errors import InputError
 from muspipe.models.base import freeze
 from muspipe.training.devices import OneDevice
-from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, input_rng
+from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, input_rng, stream
 from muspipe.training.run_folder import Plan
 from muspipe.training.schedules import Phase, make_optimizer
 from muspipe.training.settings import TrainSettings
@@ -67,9 +67,9 @@ class Session:
             **self.plan.preset.batch_options(),
         )
 
-    def inputs(self, batch: dict, step: int) -> dict[str, np.ndarray]:
-        """What the network takes, from the batch of a step."""
-        return self.model.batch_inputs(batch | {"rng": input_rng(self.plan.settings.seed, step)})
+    def inputs(self, batch: dict, *key: int) -> dict[str, np.ndarray]:
+        """What the network takes, from a batch. key: as of `input_rng`."""
+        return self.model.batch_inputs(batch | {"rng": input_rng(self.plan.settings.seed, *key)})
 
 
 class PhaseOfSession:
@@ -77,8 +77,20 @@ class PhaseOfSession:
 
     def __init__(self, session: Session, name: str, end: int, train: Examples, validation: Examples):
         self.session, self.name, self.end, self.train = session, name, end, train
-        n = min(session.plan.settings.val_batches, validation.batches_an_epoch)
-        self.validation = [session.inputs(validation.batch(i), i) for i in range(n)]
+        self.validation = validation
+        self.n_val = min(session.plan.settings.val_batches, validation.batches_an_epoch)
+        drawn = session.plan.schedule.validation == "drawn"
+        self._fixed = None if drawn else [session.inputs(validation.batch(i), i) for i in range(self.n_val)]
+
+    def validation_inputs(self, step: int) -> Iterator[dict[str, np.ndarray]]:
+        """What the network is validated on after `step` steps: the first batches of the validation sequences, or,
+        drawn, the first of the epoch whose number is the step, which has an order, flips and noise of its own."""
+        if self._fixed is not None:
+            yield from self._fixed
+            return
+        step += self.session.plan.schedule.before
+        first = step * self.validation.batches_an_epoch
+        yield from stream(lambda i: self.session.inputs(self.validation.batch(first + i), step, i), 0, self.n_val)
 
     def losses(self, first: int) -> Iterator[dict[str, float]]:
         """Train the steps from `first` to the phase's end -> the losses of each. TrainingError if they are not
@@ -96,9 +108,10 @@ class PhaseOfSession:
                 )
             yield losses
 
-    def validate(self) -> dict[str, float]:
-        """Mean losses of the validation batches."""
-        rows = [self.session.devices.validate(self.session.model, inputs) for inputs in self.validation]
+    def validate(self, step: int) -> dict[str, float]:
+        """Mean losses of the validation batches after `step` steps."""
+        session = self.session
+        rows = [session.devices.validate(session.model, inputs) for inputs in self.validation_inputs(step)]
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 

@@ -71,6 +71,12 @@ class TrainSettings:
     seed: int = setting(0, "of weights, data, order and noise", least=0)
     precision: str = setting("float32", "float32 or mixed_bfloat16", choices=("float32", "mixed_bfloat16"))
     val_batches: int = setting(10, "validation batches each time", least=1)
+    validation: str | None = setting(
+        None,
+        "validation batches: fixed, the same every time, or drawn anew from the seed and the step; default: as the "
+        "schedule (paper: drawn, as there are many validations; short: fixed, so that few compare well)",
+        choices=("fixed", "drawn"),
+    )
     val_every: int = setting(100, "steps between validations", least=1)  # the paper's: 10 batches for every 100
     patience: int | None = setting(
         None, "stop after N validations of a phase without a better loss; default: as the schedule", least=1
@@ -90,12 +96,13 @@ class TrainSettings:
         return get_preset(self.task, self.preset).changed(self.options)
 
     def full_schedule(self, base: Schedule | None = None) -> Schedule:
-        """The schedule of this name, or `base`, with this run's phases, steps, batch size and patience. InputError for
-        unknown names or too few steps."""
+        """The schedule of this name, or `base`, with this run's phases, steps, batch size, patience and validation.
+        InputError for unknown names or too few steps."""
         schedule = (base or get_schedule(self.task, self.schedule)).part(self.from_phase, self.until_phase)
         schedule = schedule if self.steps is None else schedule.scaled(self.steps)
         batch_size, patience = self.batch_size or schedule.batch_size, self.patience or schedule.patience
-        return dataclasses.replace(schedule, batch_size=batch_size, patience=patience)
+        validation = self.validation or schedule.validation
+        return dataclasses.replace(schedule, batch_size=batch_size, patience=patience, validation=validation)
 
     def simulations(self) -> list:
         """SimulationConfigs of the online sequences."""

@@ -37,6 +37,12 @@ def two_phases(folder, **changes):
     return new_run(folder, settings_of(**({"steps": None, "snr_db": None, "val_every": 2} | changes)), schedule=TWO)
 
 
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The course of a run of both phases; its folder is not to be changed."""
+    return run(two_phases(tmp_path_factory.mktemp("phases") / "run").path)
+
+
 def step_in(path):
     """The step whose weights a method gets from a path, or the folder of a run."""
     found, meta = pretrained.load_model(pretrained.path_of(str(path)))
@@ -83,9 +89,8 @@ def test_a_run_without_a_validation_has_nothing_that_methods_take_by_themselves(
     assert step_in(folder.last)[:2] == (1, "clean")
 
 
-def test_a_finished_run_can_be_extended(tmp_path):
+def test_a_finished_run_can_be_extended(unbroken, tmp_path):
     """As if it had been planned so, where the rate is constant; config.json tells both."""
-    whole = run(two_phases(tmp_path / "whole").path)
     short = Schedule((TWO.phases[0], Phase("noise", 2, 1e-3, "adam", snr_db=(10.0, 30.0))), batch_size=4)
     folder = new_run(tmp_path / "short", settings_of(steps=None, snr_db=None, val_every=2), schedule=short)
     first = run(folder.path)
@@ -94,7 +99,7 @@ def test_a_finished_run_can_be_extended(tmp_path):
     second = run(folder.path, kill_at=8, options=EVERY_STEP)
     third = run(folder.path)
     assert list(second.losses) == [7, 8] and list(third.losses) == [8] and third.summary["of"] == 8
-    assert first.losses | second.losses | third.losses == pytest.approx(whole.losses, rel=1e-5)
+    assert first.losses | second.losses | third.losses == pytest.approx(unbroken.losses, rel=1e-5)
     assert weights.read(folder.end_of("noise"))[2]["step"] == 8
     config = json.loads(folder.config.read_text())
     assert [(record["from_steps"], record["to_steps"]) for record in config["extended"]] == [(6, 8)]
@@ -173,9 +178,8 @@ def test_weights_that_are_not_finite_are_not_kept(tmp_path):
     assert not list(RunFolder(folder.path).path.glob("*.weights.h5"))
 
 
-def test_two_runs_of_a_phase_each_are_as_one_of_both(tmp_path):
+def test_two_runs_of_a_phase_each_are_as_one_of_both(unbroken, tmp_path):
     """Also after a kill: the second takes the examples that it would have had."""
-    whole = run(two_phases(tmp_path / "whole").path)
     clean = two_phases(tmp_path / "clean", until_phase="clean")
     first = run(clean.path)
     assert list(first.losses) == [1, 2, 3, 4] and first.summary["best"]["phase"] == "clean"
@@ -184,9 +188,9 @@ def test_two_runs_of_a_phase_each_are_as_one_of_both(tmp_path):
     rest = run(noise.path)
     assert list(second.losses) == [1, 2, 3] and list(rest.losses) == [3, 4]
     together = first.losses | {4 + step: loss for step, loss in (second.losses | rest.losses).items()}
-    assert together == pytest.approx(whole.losses, rel=1e-5)
+    assert together == pytest.approx(unbroken.losses, rel=1e-5)
     _, ours, _ = weights.read(noise.last)
-    for name, array in weights.read(tmp_path / "whole" / "last.weights.h5")[1].items():
+    for name, array in weights.read(unbroken.folder / "last.weights.h5")[1].items():
         np.testing.assert_allclose(ours[name], array, rtol=1e-4, atol=1e-6, err_msg=name)
 
 

@@ -65,6 +65,18 @@ def test_phases_are_chosen_before_their_steps_are_scaled():
         phases(from_phase="fine", until_phase="all")
 
 
+def test_validation_is_the_schedules_unless_a_run_has_its_own():
+    def validation(task, schedule, **changes):
+        return TrainSettings(task, schedule=schedule, **changes).full_schedule().validation
+
+    assert {validation(task, "paper") for task in SCHEDULES} == {"drawn"} == {validation("twitch", "paper-noise")}
+    assert {validation(task, "short") for task in SCHEDULES} == {"fixed"}
+    assert validation("seg", "paper", validation="fixed") == "fixed"
+    assert validation("seg", "short", validation="drawn") == "drawn"
+    with pytest.raises(InputError, match="validation: expected one of fixed, drawn, got 'new'"):
+        TrainSettings("seg", validation="new")
+
+
 def test_simulations_are_those_of_the_scenario():
     both = TrainSettings("twitch", scenario="both", n_units=(2, 3)).simulations()
     assert [(config.name, config.n_units) for config in both] == [("paper", (2, 3)), ("physiological", (2, 3))]
