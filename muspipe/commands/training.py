@@ -113,7 +113,7 @@ def _tell(summary: dict, weights: Path):
     print(f"{summary['reason']} at step {summary['step']} of {summary['of']}, {summary['hours']:.2f} h in all")
     best = summary["best"]
     if best:
-        print(f"lowest validation loss {best['val_loss']:.4g}, step {best['step']}: {weights}")
+        print(f"phase {best['phase']}: lowest validation loss {best['val_loss']:.4g}, step {best['step']}: {weights}")
     print("peak memory " + ", ".join(f"{name} {gb:.2f} GB" for name, gb in summary["peak_memory_gb"].items()))
 
 

@@ -143,12 +143,12 @@ def test_every_phase_has_a_validation_at_its_end():
 
 def test_patience_counts_within_a_phase():
     losses = [1.0, 2.0, 3.0, 9.0, 9.0, 9.0]  # the first phase ends when its patience does, and the second begins
-    reason, state, heard, begun = course(schedule_of(3, 9, patience=2), validations=losses, val_every=1)
-    assert (reason, state.step, state.best) == ("early stopping", 6, {"phase": "1", "step": 4, "val_loss": 9.0})
-    assert begun == [3]
-    state = RunState(step=3, since_best=2)  # taken up there
-    reason, state, heard, begun = course(schedule_of(3, 9, patience=2), state, validations=[9.0] * 3, val_every=1)
-    assert (reason, state.step, begun) == ("early stopping", 6, [3])
+    reason, state, _, begun = course(schedule_of(6, 18, patience=2), validations=losses, val_every=2)
+    assert (reason, state.step, state.best) == ("early stopping", 12, {"phase": "1", "step": 8, "val_loss": 9.0})
+    assert begun == [6]
+    state = RunState(step=6, since_best=2)  # taken up there
+    reason, state, _, begun = course(schedule_of(6, 18, patience=2), state, validations=[9.0] * 3, val_every=2)
+    assert (reason, state.step, begun) == ("early stopping", 12, [6])
 
 
 def test_a_reason_to_stop_is_asked_for_after_the_listeners_and_ends_the_step_with_a_checkpoint():

@@ -92,6 +92,7 @@ def test_an_older_runs_schedule_is_the_one_of_today(tmp_path):
     ]
     schedule = Schedule(**{"batch_size": 8, "patience": None, "phases": phases})
     assert schedule.phases == get_schedule("seg", "paper").phases[-1:]
+    assert (schedule.validation, schedule.before) == ("fixed", 0)  # as it was then
 
 
 def test_folders_that_are_no_runs(tmp_path):
