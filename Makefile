@@ -13,7 +13,7 @@ demo: $(INSTALLED)
 	@echo "Look at demo/result/figure.png: territories and twitch trains found, the truth dashed."
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The same code under JAX, in an environment of its own.
 test-jax: .venv-jax/.installed

@@ -35,7 +35,7 @@ setup(
         "cuda": ["tensorflow[and-cuda]>=2.18"],
         "jax": ["jax"],
         # setuptools and wheel: tests/test_packaging.py builds without fetching anything
-        "test": ["pytest>=8", "ruff>=0.8", "setuptools>=70", "wheel"],
+        "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.8", "setuptools>=70", "wheel"],
     },
     entry_points={
         "console_scripts": [

@@ -70,7 +70,7 @@ def train(folder, task, preset, options, steps):
     from tqdm import tqdm
 
     from muspipe.training.run_folder import new_run
-    from muspipe.training.settings import TrainSettings
+    from muspipe.training.run_settings import TrainSettings
     from muspipe.training.trainer import Trainer
 
     keras.backend.clear_session()

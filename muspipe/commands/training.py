@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muspipe.errors import InputError
-from muspipe.training.settings import TrainerOptions, TrainSettings
+from muspipe.training.run_settings import TrainerOptions, TrainSettings
 from simulator.shared import settings
 from simulator.shared.settings import setting
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from muspipe.errors import InputError
-from muspipe.models import weights
+from muspipe.models import weight_files
 from muspipe.models.pretrained import load_model
 from muspipe.training.run_folder import RunFolder, write_json
 from simulator.shared.files import atomic_path, sha256_of_file
@@ -64,7 +64,7 @@ def export_network(run, name: str, folder, before=()) -> tuple[Path, float]:
     model, meta = load_model(runs[-1].weights)
     path = Path(folder) / f"{name}.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
-    weights.save(model, path, {"name": name, "step": meta["step"]}, dtype="float16")
+    weight_files.save(model, path, {"name": name, "step": meta["step"]}, dtype="float16")
     card = {
         "name": name,
         "preset": model.preset.name,
@@ -75,7 +75,7 @@ def export_network(run, name: str, folder, before=()) -> tuple[Path, float]:
         "sha256": sha256_of_file(path),
     }
     write_json(path.with_suffix(".json"), card)
-    return path, _largest_change(weights.arrays_of(model), weights.read(path)[1])
+    return path, _largest_change(weight_files.arrays_of(model), weight_files.read(path)[1])
 
 
 def export_card(name: str, folder, evaluations) -> Path:

@@ -91,7 +91,7 @@ def settings_of(method: Method) -> dict:
     if not networks:
         return dataclasses.asdict(method)
     from muspipe.models.pretrained import path_of
-    from muspipe.models.weights import checksum_of
+    from muspipe.models.weight_files import checksum_of
 
     checksums = {f"{setting}_sha256": checksum_of(path_of(name)) for setting, name in networks.items()}
     return dataclasses.asdict(method) | checksums

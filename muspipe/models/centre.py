@@ -19,7 +19,7 @@ from muspipe.errors import InputError
 from muspipe.models.base import PresetNetwork
 from muspipe.models.frontend import FRONT_END, frontend
 from muspipe.models.segmentation import TerritoryPreset
-from muspipe.models.weights import load_into, stored_preset
+from muspipe.models.weight_files import load_into, stored_preset
 from muspipe.territories import discs, distinct
 from simulator.shared.settings import check, setting
 

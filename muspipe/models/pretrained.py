@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from muspipe.errors import InputError
-from muspipe.models import weights
+from muspipe.models import weight_files
 from muspipe.runtime import load_keras
 
 FOLDER = Path(__file__).parent / "files"
@@ -61,5 +61,5 @@ def load_model(path):
     the file is damaged or of another kind."""
     from muspipe.models.presets import read_preset  # here, as it loads Keras
 
-    model = read_preset(weights.stored_preset(path)).build_for_inference()
-    return model, weights.load_into(model, path)
+    model = read_preset(weight_files.stored_preset(path)).build_for_inference()
+    return model, weight_files.load_into(model, path)

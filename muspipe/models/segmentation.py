@@ -20,7 +20,7 @@ from mrcnn.weights import load_weights, read_weights
 from muspipe.errors import InputError
 from muspipe.models.base import Grid, Preset
 from muspipe.models.frontend import FrontEndStage, frontend
-from muspipe.models.weights import is_weight_file, load_into
+from muspipe.models.weight_files import is_weight_file, load_into
 from simulator.shared.settings import check, setting
 
 REPLACED = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")

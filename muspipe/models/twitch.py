@@ -14,7 +14,7 @@ from keras import layers, ops
 
 from muspipe.models.base import ConvStage, Grid, Preset, PresetNetwork
 from muspipe.models.frontend import conv_block
-from muspipe.models.weights import load_into
+from muspipe.models.weight_files import load_into
 from simulator.shared.settings import setting
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from muspipe.models import weights
+from muspipe.models import weight_files
 from muspipe.training import checkpoints
 from muspipe.training.devices import ScalarWriter
 from muspipe.training.history import History
@@ -50,7 +50,7 @@ class Weights(Listener):
         course = {"phase": self.schedule.at(max(0, state.step - 1))[0].name, "step": state.step}
         course |= {"hours": round(state.seconds / 3600, 3), "val": state.val, "val_step": state.val_step}
         try:
-            weights.save(self.model, path, course | self.facts)
+            weight_files.save(self.model, path, course | self.facts)
         except ValueError as error:
             raise TrainingError(f"{error}; the checkpoint before step {state.step} is whole") from error
 

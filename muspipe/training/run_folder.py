@@ -26,8 +26,8 @@ import muspipe
 from muspipe.errors import InputError
 from muspipe.models.base import Preset
 from muspipe.models.presets import read_preset
+from muspipe.training.run_settings import TrainSettings
 from muspipe.training.schedules import Schedule
-from muspipe.training.settings import TrainSettings
 from muspipe.training.start import check_start, starting_preset
 from simulator.shared.files import atomic_path
 

@@ -17,8 +17,8 @@ from muspipe.models.base import freeze
 from muspipe.training.devices import OneDevice
 from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, input_rng, stream
 from muspipe.training.run_folder import Plan
+from muspipe.training.run_settings import TrainSettings
 from muspipe.training.schedules import Phase, make_optimizer
-from muspipe.training.settings import TrainSettings
 from muspipe.training.tasks import TASKS
 
 

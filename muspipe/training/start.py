@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from muspipe.errors import InputError
-from muspipe.models import weights
+from muspipe.models import weight_files
 from muspipe.models.base import Preset
 from muspipe.models.pretrained import path_of
+from muspipe.training.run_settings import TrainSettings
 from muspipe.training.schedules import Schedule
-from muspipe.training.settings import TrainSettings
 
 TRAIN_BN = "mask_rcnn.TRAIN_BN"
 
@@ -45,9 +45,9 @@ def starting_preset(settings: TrainSettings) -> tuple[Preset, dict]:
     mask_rcnn = getattr(preset, "mask_rcnn", None)
     if settings.weights is not None:
         path = path_of(settings.weights)
-        kind = "muspipe" if weights.is_weight_file(path) else "Mask R-CNN"
+        kind = "muspipe" if weight_files.is_weight_file(path) else "Mask R-CNN"
         if mask_rcnn is not None and TRAIN_BN not in settings.options and "mask_rcnn" not in settings.options:
-            before = weights.stored_preset(path).get("mask_rcnn", mask_rcnn) if kind == "muspipe" else {}
+            before = weight_files.stored_preset(path).get("mask_rcnn", mask_rcnn) if kind == "muspipe" else {}
             preset = preset.changed({TRAIN_BN: before.get("TRAIN_BN", False)})
     start = {"kind": kind, "weights": settings.weights}
     return preset, start | ({} if mask_rcnn is None else {"train_bn": preset.mask_rcnn.get("TRAIN_BN", False)})

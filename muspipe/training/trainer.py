@@ -19,8 +19,8 @@ from muspipe.training.devices import OneDevice, make_devices
 from muspipe.training.history import History
 from muspipe.training.listeners import Checkpoints, HistoryRows, Picture, Progress, TensorBoard, Weights, same_file
 from muspipe.training.run_folder import RunFolder, versions
+from muspipe.training.run_settings import TrainerOptions
 from muspipe.training.session import Session
-from muspipe.training.settings import TrainerOptions
 from simulator.shared.threads import one_blas_thread
 
 

@@ -9,9 +9,9 @@ import pytest
 from muspipe.cli import main_train
 from muspipe.errors import InputError
 from muspipe.export.networks import card_text, export_card, export_network
-from muspipe.models import pretrained, weights
+from muspipe.models import pretrained, weight_files
 from muspipe.training.run_folder import new_run
-from muspipe.training.settings import TrainSettings
+from muspipe.training.run_settings import TrainSettings
 
 SMALL = {"dense_before": [8], "gru": 4, "dense_after": [4]}
 
@@ -20,7 +20,7 @@ def finished_run(path, **changes):
     """A run of no training: its best weights are those that it began with."""
     folder = new_run(path, TrainSettings(**({"task": "twitch", "steps": 30, "seed": 5, "options": SMALL} | changes)))
     model = folder.read_plan().preset.build(seed=5)
-    weights.save(model, folder.weights, {"step": 20, "val": {"val_loss": 0.25}})
+    weight_files.save(model, folder.weights, {"step": 20, "val": {"val_loss": 0.25}})
     folder.write_summary({"step": 30, "hours": 0.5})
     return model
 
@@ -52,9 +52,9 @@ def test_an_exported_network_is_the_runs_but_for_rounding(runs, tmp_path):
     path, change = export_network(runs / "second", "twitch-mine", tmp_path / "new")
     with h5py.File(path) as file:
         assert {file[name].dtype for name in file} == {np.dtype("float16")}
-    _, best, _ = weights.read(runs / "second" / "best.weights.h5")
+    _, best, _ = weight_files.read(runs / "second" / "best.weights.h5")
     model, meta = pretrained.load_model(path)
-    found = weights.arrays_of(model)
+    found = weight_files.arrays_of(model)
     assert found.keys() == best.keys() and meta == {"name": "twitch-mine", "step": 20}
     for name in best:
         np.testing.assert_allclose(found[name], best[name], rtol=2**-11, atol=1e-7)  # half of float16's last digit
@@ -76,7 +76,7 @@ def test_the_facts_tell_all_runs_and_no_folders(runs, tmp_path):
     assert first["settings"]["snr_db"] == [8, 30] and second["settings"]["options"]["gru"] == 4
     assert (second["steps_done"], second["hours"], second["batch_size"]) == (30, 0.5, 32)
     assert second["phases"][0]["steps"] == 30 and second["versions"]["keras"]
-    assert card["weights"] == sum(a.size for a in weights.read(path)[1].values())
+    assert card["weights"] == sum(a.size for a in weight_files.read(path)[1].values())
 
 
 def test_the_card_tells_what_was_done_and_measured(runs, tmp_path):

@@ -14,7 +14,7 @@ from muspipe.data.sources import OnlineSource
 from muspipe.errors import InputError
 from muspipe.identification import signals
 from muspipe.identification.windows import find_territories
-from muspipe.models import get_preset, pretrained, weights
+from muspipe.models import get_preset, pretrained, weight_files
 from muspipe.recordings.simulated import recording_of
 from simulator import SimulationConfig, simulate
 
@@ -39,7 +39,7 @@ def files(tmp_path_factory):
     seg = seg.changed({f"mask_rcnn.{name}": value for name, value in tiny.items()})
     twitch = get_preset("twitch", "refit").changed({"dense_before": [8], "gru": 4, "dense_after": [4]})
     for preset in (seg, twitch):
-        weights.save(preset.build(seed=1), folder / f"{preset.task}.h5")
+        weight_files.save(preset.build(seed=1), folder / f"{preset.task}.h5")
     return {"segmentation": str(folder / "seg.h5"), "twitch": str(folder / "twitch.h5")}
 
 
@@ -125,7 +125,7 @@ def test_identify_by_networks(sequence, files, kind, tmp_path):
     recording = recording_of(sequence, 20.0)
     result = identify(recording, method="deep", signals=kind, min_score=0.0, **files)
     assert result.n_units > 0 and result.twitch_trains.shape == (result.n_units, 400)
-    assert result.settings["segmentation_sha256"] == weights.checksum_of(files["segmentation"])
+    assert result.settings["segmentation_sha256"] == weight_files.checksum_of(files["segmentation"])
     assert ("twitch_sha256" in result.settings) == (kind == "network")
     none = identify(recording, method="deep", min_score=1.0, **files)
     assert len(none.territories) == 0

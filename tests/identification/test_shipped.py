@@ -12,7 +12,7 @@ import pytest
 from muspipe.evaluation.metrics import compare
 from muspipe.evaluation.oracle import TrueTerritories
 from muspipe.identification.method import get_method
-from muspipe.models import pretrained, weights
+from muspipe.models import pretrained, weight_files
 from muspipe.recordings.simulated import recording_of, truth_of
 from simulator import SimulationConfig, simulate
 from simulator.shared.files import sha256_of_file
@@ -37,7 +37,7 @@ def test_files_are_those_of_their_cards(name):
     path = pretrained.path_of(name)
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["name"] == name and card["sha256"] == sha256_of_file(path)
-    preset, arrays, meta = weights.read(path)
+    preset, arrays, meta = weight_files.read(path)
     assert preset["name"] == card["preset"] and meta["name"] == name
     assert sum(array.size for array in arrays.values()) == card["weights"]
     assert path.stat().st_size < 4e6

@@ -12,7 +12,7 @@ from muspipe.data.sources import OnlineSource
 from muspipe.errors import InputError
 from muspipe.evaluation.metrics import match_territories
 from muspipe.identification.windows import find_territories
-from muspipe.models import get_preset, pretrained, weights
+from muspipe.models import get_preset, pretrained, weight_files
 from muspipe.models.base import freeze
 from muspipe.models.centre import discs_of, focal_loss
 from muspipe.recordings.recording import Recording
@@ -93,7 +93,7 @@ def test_trains_is_kept_and_finds(preset, batch, tmp_path):
         losses.append(float(logs["loss"]))
         model.reset_metrics()
     assert losses[-1] < 0.8 * losses[0] and set(logs) == {"loss", *model.loss_names}
-    weights.save(model, tmp_path / "centre.h5")
+    weight_files.save(model, tmp_path / "centre.h5")
     again, _ = pretrained.load_model(tmp_path / "centre.h5")
     recording = Recording(batch["images"][0, ..., 0], frame_rate_hz=400.0, pixel_mm=0.625)
     for one, other in zip(
@@ -105,17 +105,17 @@ def test_trains_is_kept_and_finds(preset, batch, tmp_path):
 def test_front_end_of_another_network(preset, tmp_path):
     compact = get_preset("seg", "compact")
     compact = compact.changed({"mask_rcnn.RESNET_BLOCKS": [1, 1, 1, 1], "mask_rcnn.RESNET_FILTERS": [2, 2, 2, 2]})
-    weights.save(compact.build(seed=3), tmp_path / "compact.h5")
-    given = weights.read(tmp_path / "compact.h5")[1]
+    weight_files.save(compact.build(seed=3), tmp_path / "compact.h5")
+    given = weight_files.read(tmp_path / "compact.h5")[1]
     model = preset.changed({"frontend": compact.frontend}).build(seed=1)
-    before = weights.arrays_of(model)
+    before = weight_files.arrays_of(model)
     model.load_initial_weights(tmp_path / "compact.h5")
-    for name, array in weights.arrays_of(model).items():
+    for name, array in weight_files.arrays_of(model).items():
         np.testing.assert_array_equal(array, given[name] if name.startswith("frontend") else before[name])
     with pytest.raises(InputError, match=r"frontend1_conv/kernel: expected \(3, 3, 3, 1, 2\)"):
         preset.build().load_initial_weights(tmp_path / "compact.h5")
     deeper = preset.changed({"name": "deeper", "centre.dilations": [1, 2, 4]}).build()
-    weights.save(preset.build(), tmp_path / "centre.h5")
+    weight_files.save(preset.build(), tmp_path / "centre.h5")
     with pytest.raises(InputError, match="another network than seg deeper"):  # its front end alone would fit
         deeper.load_initial_weights(tmp_path / "centre.h5")
     with pytest.raises(InputError, match="has no part 'resnet'"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from muspipe.errors import InputError
-from muspipe.models import PRESETS, get_preset, pretrained, read_preset, weights
+from muspipe.models import PRESETS, get_preset, pretrained, read_preset, weight_files
 from muspipe.models.base import freeze
 from muspipe.models.frontend import frontend
 from muspipe.models.twitch import amplitude_normalised_mse, decorrelation, twitch_layers
@@ -212,14 +212,14 @@ def test_trains_and_the_loss_falls(task, falls, small_presets, batches):
 @pytest.mark.parametrize("task", TASKS)
 def test_weights_come_back(task, small_presets, tmp_path):
     model = small_presets[task].build(seed=1)
-    weights.save(model, tmp_path / "w.h5", {"steps": 3})
+    weight_files.save(model, tmp_path / "w.h5", {"steps": 3})
     again, meta = pretrained.load_model(tmp_path / "w.h5")
     assert meta == {"steps": 3} and again.preset == model.preset
-    for name, array in weights.arrays_of(model).items():
-        np.testing.assert_array_equal(array, weights.arrays_of(again)[name])
+    for name, array in weight_files.arrays_of(model).items():
+        np.testing.assert_array_equal(array, weight_files.arrays_of(again)[name])
     half = tmp_path / "half.h5"
-    weights.save(model, half, dtype="float16")
-    _, arrays, _ = weights.read(half)
+    weight_files.save(model, half, dtype="float16")
+    _, arrays, _ = weight_files.read(half)
     assert all(a.dtype == np.float32 for a in arrays.values())
     assert half.stat().st_size < (tmp_path / "w.h5").stat().st_size
 
@@ -227,28 +227,28 @@ def test_weights_come_back(task, small_presets, tmp_path):
 def test_wrong_weight_files(small_presets, tmp_path):
     path = tmp_path / "w.h5"
     twitch = small_presets["twitch"].build(seed=1)
-    weights.save(twitch, path)
-    before = next(iter(weights.arrays_of(twitch).values()))
+    weight_files.save(twitch, path)
+    before = next(iter(weight_files.arrays_of(twitch).values()))
     wider = small_presets["twitch"].changed({"dense_after": [5]}).build(seed=2)
     with pytest.raises(InputError, match="another network than twitch compact: after1/kernel: expected"):
-        weights.load_into(wider, path)
+        weight_files.load_into(wider, path)
     other = small_presets["seg"].build()
     with pytest.raises(InputError, match="frontend1_conv/kernel is missing, and"):
-        weights.load_into(other, path)
+        weight_files.load_into(other, path)
     data = bytearray(path.read_bytes())
     at = bytes(data).rfind(before.tobytes()[:16])
     data[at] ^= 1
     path.write_bytes(bytes(data))
     with pytest.raises(InputError, match="checksum"):
-        weights.load_into(twitch, path)
+        weight_files.load_into(twitch, path)
     path.write_bytes(bytes(data[:500]))
     with pytest.raises(InputError, match="expected a weight file of muspipe"):
-        weights.read(path)
+        weight_files.read(path)
     with pytest.raises(FileNotFoundError):
-        weights.read(tmp_path / "none.h5")
+        weight_files.read(tmp_path / "none.h5")
     twitch.weights[0].assign(np.full(twitch.weights[0].shape, 1e9))
     with pytest.raises(ValueError, match="not finite in float16"):
-        weights.save(twitch, tmp_path / "inf.h5", dtype="float16")
+        weight_files.save(twitch, tmp_path / "inf.h5", dtype="float16")
     assert not (tmp_path / "inf.h5").exists()
 
 
@@ -288,8 +288,8 @@ def test_a_saved_network_is_the_same(task, small_presets, batches, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert again.preset == model.preset and type(again) is type(model)
-    for name, array in weights.arrays_of(model).items():
-        np.testing.assert_array_equal(array, weights.arrays_of(again)[name])
+    for name, array in weight_files.arrays_of(model).items():
+        np.testing.assert_array_equal(array, weight_files.arrays_of(again)[name])
 
 
 def test_other_classes_weights_fill_all_but_front_end_and_classifiers(small_presets, tmp_path):
@@ -312,11 +312,11 @@ def test_other_classes_weights_fill_all_but_front_end_and_classifiers(small_pres
         "mrcnn_bbox_fc",
         "mrcnn_mask",
     }
-    weights.save(model, tmp_path / "own.h5")
+    weight_files.save(model, tmp_path / "own.h5")
     again = small_presets["seg"].build(seed=5)
     again.load_initial_weights(tmp_path / "own.h5")
-    for name, array in weights.arrays_of(model).items():
-        np.testing.assert_array_equal(array, weights.arrays_of(again)[name])
+    for name, array in weight_files.arrays_of(model).items():
+        np.testing.assert_array_equal(array, weight_files.arrays_of(again)[name])
     with pytest.raises(InputError, match="expected an HDF5 file"):
         (tmp_path / "text.h5").write_text("no")
         model.load_initial_weights(tmp_path / "text.h5")

@@ -10,7 +10,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_info
 
 from muspipe.training.devices import OneDevice
-from muspipe.training.settings import TrainerOptions, TrainSettings
+from muspipe.training.run_settings import TrainerOptions, TrainSettings
 from muspipe.training.trainer import Trainer
 
 SMALL = {

@@ -11,7 +11,7 @@ import pytest
 from muspipe.errors import InputError
 from muspipe.training.devices import ScalarWriter, make_devices
 from muspipe.training.run_folder import new_run
-from muspipe.training.settings import TrainerOptions
+from muspipe.training.run_settings import TrainerOptions
 from muspipe.training.trainer import Trainer
 from tests.training.small_runs import FakeDevice, settings_of
 

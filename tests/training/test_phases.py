@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from muspipe.errors import InputError
-from muspipe.models import pretrained, weights
+from muspipe.models import pretrained, weight_files
 from muspipe.training import checkpoints
 from muspipe.training.run_folder import RunFolder, new_run
+from muspipe.training.run_settings import TrainerOptions
 from muspipe.training.schedules import Phase, Schedule
-from muspipe.training.settings import TrainerOptions
 from tests.training.small_runs import EVERY_STEP, FakeDevice, run, settings_of
 
 TWO = Schedule((Phase("clean", 4, 1e-3, "adam"), Phase("noise", 4, 1e-3, "adam", snr_db=(10.0, 30.0))), batch_size=4)
@@ -100,7 +100,7 @@ def test_a_finished_run_can_be_extended(unbroken, tmp_path):
     third = run(folder.path)
     assert list(second.losses) == [7, 8] and list(third.losses) == [8] and third.summary["of"] == 8
     assert first.losses | second.losses | third.losses == pytest.approx(unbroken.losses, rel=1e-5)
-    assert weights.read(folder.end_of("noise"))[2]["step"] == 8
+    assert weight_files.read(folder.end_of("noise"))[2]["step"] == 8
     config = json.loads(folder.config.read_text())
     assert [(record["from_steps"], record["to_steps"]) for record in config["extended"]] == [(6, 8)]
     assert config["settings"]["steps"] == 8 and folder.read_plan().schedule.phases[0] == TWO.phases[0]
@@ -160,7 +160,7 @@ def test_a_run_of_before_bests_of_phases_goes_on(tmp_path):
         file.attrs["sha256"] = checkpoints._checksum(arrays, 5, file.attrs["state"])
     summary = run(folder.path, devices=Scripted([8.0, 9.0], done=5)).summary
     assert list(summary["best_of_phases"]) == ["clean", "noise"] and summary["best"]["val_loss"] == 8.0
-    assert weights.read(folder.best_of("clean"))[2]["step"] == 2 and step_in(folder)[0] == 6
+    assert weight_files.read(folder.best_of("clean"))[2]["step"] == 2 and step_in(folder)[0] == 6
 
 
 def test_phases_have_names_of_their_own():
@@ -189,8 +189,8 @@ def test_two_runs_of_a_phase_each_are_as_one_of_both(unbroken, tmp_path):
     assert list(second.losses) == [1, 2, 3] and list(rest.losses) == [3, 4]
     together = first.losses | {4 + step: loss for step, loss in (second.losses | rest.losses).items()}
     assert together == pytest.approx(unbroken.losses, rel=1e-5)
-    _, ours, _ = weights.read(noise.last)
-    for name, array in weights.read(unbroken.folder / "last.weights.h5")[1].items():
+    _, ours, _ = weight_files.read(noise.last)
+    for name, array in weight_files.read(unbroken.folder / "last.weights.h5")[1].items():
         np.testing.assert_allclose(ours[name], array, rtol=1e-4, atol=1e-6, err_msg=name)
 
 

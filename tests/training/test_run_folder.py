@@ -5,7 +5,7 @@ import json
 import pytest
 
 from muspipe.errors import InputError
-from muspipe.models import weights
+from muspipe.models import weight_files
 from muspipe.training.run_folder import RunFolder, new_run
 from muspipe.training.schedules import Phase, Schedule, get_schedule
 from tests.training.small_runs import settings_of
@@ -21,7 +21,7 @@ def test_a_folder_explains_itself(whole):
     header, *lines = [line.split(",") for line in (whole.folder / "history.csv").read_text().splitlines()]
     assert header == ["step", "hours", "loss", "val_loss"]
     assert [line[0] for line in lines] == ["10", "12"] and all(float(line[3]) > 0 for line in lines)
-    preset, _, meta = weights.read(whole.folder / "best.weights.h5")
+    preset, _, meta = weight_files.read(whole.folder / "best.weights.h5")
     assert preset["gru"] == 4 and meta["step"] == whole.summary["best"]["step"]
     assert meta["settings"]["seed"] == 0 and meta["versions"] == config["versions"]
     assert RunFolder(whole.folder).read_summary() == whole.summary and whole.summary["peak_memory_gb"]["process"] > 0

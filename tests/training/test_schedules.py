@@ -10,9 +10,9 @@ from muspipe.models import get_preset
 from muspipe.models.base import freeze
 from muspipe.training.devices import OneDevice
 from muspipe.training.run_folder import new_run
+from muspipe.training.run_settings import TrainSettings
 from muspipe.training.schedules import SCHEDULES, get_schedule, make_optimizer
 from muspipe.training.session import Session
-from muspipe.training.settings import TrainSettings
 from tests.training.small_runs import FakeDevice, settings_of
 
 NOISE = (10.0, 30.0)

@@ -9,8 +9,8 @@ import simulator
 from muspipe.commands.training import add_training_arguments
 from muspipe.errors import InputError
 from muspipe.models import PRESETS
+from muspipe.training.run_settings import TrainerOptions, TrainSettings
 from muspipe.training.schedules import SCHEDULES
-from muspipe.training.settings import TrainerOptions, TrainSettings
 from muspipe.training.tasks import TASKS
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from mrcnn.backbone import FrozenBatchNormalization, leaf_layers
 from mrcnn.weights import save_weights
-from muspipe.models import get_preset, weights
+from muspipe.models import get_preset, weight_files
 from muspipe.training.run_folder import RunFolder, new_run
-from muspipe.training.settings import TrainSettings
+from muspipe.training.run_settings import TrainSettings
 from tests.training.small_runs import FakeDevice, run, settings_of
 
 SMALL = {
@@ -34,9 +34,9 @@ def files(tmp_path_factory):
     """Weights of the small network: in the layout of mask_rcnn_coco.h5, and of muspipe."""
     folder, model = tmp_path_factory.mktemp("weights"), seg().full_preset().build(seed=9)
     save_weights(model, folder / "coco.h5")
-    weights.save(model, folder / "ours.h5")
+    weight_files.save(model, folder / "ours.h5")
     started = get_preset("seg", "compact").changed(SMALL | {"mask_rcnn.TRAIN_BN": False}).build(seed=9)
-    weights.save(started, folder / "from_coco.h5")
+    weight_files.save(started, folder / "from_coco.h5")
     return folder
 
 
@@ -64,8 +64,8 @@ def test_the_summary_says_what_a_run_started_from(files, tmp_path):
     device = FakeDevice()
     start = run(tmp_path / "run", devices=device, kill_at=None).summary["start"]
     assert start == {"kind": "Mask R-CNN", "weights": str(files / "coco.h5"), "train_bn": False}
-    _, expected, _ = weights.read(files / "ours.h5")
-    found = weights.arrays_of(device.models[0])
+    _, expected, _ = weight_files.read(files / "ours.h5")
+    found = weight_files.arrays_of(device.models[0])
     assert (found["res2a_branch2a/kernel"] == expected["res2a_branch2a/kernel"]).all()
 
 

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from muspipe.errors import InputError
-from muspipe.models import weights
+from muspipe.models import weight_files
 from muspipe.training import checkpoints
 from muspipe.training.history import read_history
 from muspipe.training.loop import Listener
 from muspipe.training.run_folder import RunFolder, new_run
+from muspipe.training.run_settings import TrainerOptions
 from muspipe.training.schedules import Phase, Schedule
 from muspipe.training.session import Session, TrainingError
-from muspipe.training.settings import TrainerOptions
 from muspipe.training.trainer import Trainer
 from simulator import SimulationConfig
 from simulator.generate import generate_dataset
@@ -43,7 +43,7 @@ def test_a_killed_run_resumes_to_the_same_result(whole, killed):
     assert list(resumed.losses) == list(range(8, 13))  # the step under way was lost, not the seven before it
     for step, loss in (killed.losses | resumed.losses).items():
         assert loss == pytest.approx(whole.losses[step], rel=1e-5), step
-    a, b = (weights.read(course.folder / "best.weights.h5")[1] for course in (whole, resumed))
+    a, b = (weight_files.read(course.folder / "best.weights.h5")[1] for course in (whole, resumed))
     assert a.keys() == b.keys() and len(a) > 8
     for name, array in a.items():
         np.testing.assert_allclose(array, b[name], rtol=1e-4, atol=1e-6)
@@ -182,7 +182,7 @@ def test_initial_weights(whole, tmp_path):
     new_run(tmp_path / "b", settings_of(steps=1, weights=str(file)))
     device = FakeDevice()
     run(tmp_path / "b", devices=device)
-    found, expected = weights.arrays_of(device.models[0]), weights.read(file)[1]
+    found, expected = weight_files.arrays_of(device.models[0]), weight_files.read(file)[1]
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_array_equal(found[name], array)
@@ -233,7 +233,7 @@ def test_data_sets_that_do_not_fit(tmp_path):
 
 TO_BE_KILLED = """
 import sys
-from muspipe.training.settings import TrainerOptions
+from muspipe.training.run_settings import TrainerOptions
 from muspipe.training.trainer import Trainer
 Trainer(sys.argv[1], TrainerOptions(checkpoint_minutes=0), progress=lambda step, *_: print(step, flush=True)).run()
 """

@@ -10,7 +10,7 @@ os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from muspipe.models.weights import arrays_of  # noqa: E402
+from muspipe.models.weight_files import arrays_of  # noqa: E402
 from muspipe.training.devices import make_devices  # noqa: E402
 from tests.training.small_runs import settings_of  # noqa: E402
 
