@@ -68,6 +68,19 @@ def draw_firings(rng: np.random.Generator, rates_hz: np.ndarray, synchronisation
     return times_s[unit, position], unit.astype(np.int32)
 
 
+def concurrent_firings(firings_s: np.ndarray, unit_of_firing: np.ndarray, within_s: float) -> np.ndarray:
+    """(F,) how many firings of other units lie within so many seconds before each firing, itself not counted."""
+
+    def before(times_s, sorted_s):
+        return np.searchsorted(sorted_s, times_s, side="left") - np.searchsorted(sorted_s, times_s - within_s)
+
+    counts = before(firings_s, np.sort(firings_s))
+    for unit in np.unique(unit_of_firing):
+        own = unit_of_firing == unit
+        counts[own] -= before(firings_s[own], firings_s[own])  # a unit's firings are sorted
+    return counts
+
+
 def exponent(half_relaxation_ratio):
     """m of the twitch, from its half-relaxation time as a multiple of its contraction time."""
     r = np.asarray(half_relaxation_ratio, dtype=np.float64)
@@ -111,12 +124,14 @@ def twitch_trains(
     support_s,
     delay_s=0.0,
     waveform=None,
+    amplitudes=None,
 ):
     """Sum of the twitches of each motor unit, sampled at the frames.
 
     firings_s: (F,) firing instants of all units [s], those before 0 too; unit_of_firing: (F,) index of their units;
     the three twitch parameters: (n_units,). delay_s makes everything later. waveform: (samples, their rate [Hz]) of a
-    measured twitch, in place of the first two parameters. Returns float32 (n_units, n_frames).
+    measured twitch, in place of the first two parameters. amplitudes: (F,) factor of each twitch, None for 1. Returns
+    float32 (n_units, n_frames).
     """
     start_s = firings_s + delay_s
     length = int(np.ceil(support_s * frame_rate_hz))
@@ -131,6 +146,8 @@ def twitch_trains(
     else:
         twitches = velocity_at(since_first, *waveform)
     twitches *= peak_velocity[unit].astype(np.float32)[column]
+    if amplitudes is not None:
+        twitches *= amplitudes[inside].astype(np.float32)[column]
     padded = np.zeros((n_units, length + n_frames + length), np.float32)
     for row, begin, k in zip(twitches, (first + length).tolist(), unit.tolist(), strict=True):
         padded[k, begin : begin + length] += row

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 from dataclasses import dataclass
 
+from simulator.muscle_config import EchoSettings, MotionSettings, TissueSettings
 from simulator.shared.errors import InputError
 from simulator.shared.settings import check, setting
 
@@ -61,6 +62,10 @@ class SimulationConfig:
     """The onset delay grows linearly across the disc from -span to +span [s] in a random direction, as end plates are
     spread along the fibres (chosen). 0 makes the response separable, territory x twitch train, as in the paper."""
 
+    delay_nodes: int = setting(5, "delays at which a train that is spread by delays is evaluated", least=2)
+    """Chebyshev nodes between which delayed trains are interpolated: 5 are exact to 1e-4 of the peak over +-5 ms, 3 to
+    4e-3 in a third less time."""
+
     # Firings
     firing_rate_hz: Range = setting((8.0, 13.0), "mean firing rate of a unit", unit="Hz", above=0, rising=True)
     """Mean firing rate of a motor unit [Hz] (paper)."""
@@ -101,9 +106,17 @@ class SimulationConfig:
     """Firings start this long [s] before the first frame, which is therefore in steady state (chosen: longer than the
     support)."""
 
+    # Parts of scenario `echo`, see muscle_config.py
+    tissue: TissueSettings | None = setting(None, "shapes, dragging and varying twitches", argument=False)
+    """Shapes of territories, tissue that is dragged along, twitches that vary; None: discs and equal twitches (paper)."""
+    motion: MotionSettings | None = setting(None, "motion of the whole muscle and of an artery", argument=False)
+    """Motion of the whole muscle and of an artery; None: none (paper)."""
+    echo: EchoSettings | None = setting(None, "velocity as it is estimated from echoes", argument=False)
+    """Velocity as it is estimated from echoes; None: the tissue's own (paper), with white noise."""
+
     @classmethod
     def scenario(cls, name: str = "paper", **changes) -> SimulationConfig:
-        """The named scenario (`paper` or `physiological`), with some fields changed, e.g. `n_units=15`."""
+        """The named scenario (`paper`, `physiological` or `echo`), with some fields changed, e.g. `n_units=15`."""
         if name not in SCENARIOS:
             raise InputError(f"unknown scenario {name!r}: expected one of {', '.join(SCENARIOS)}")
         return dataclasses.replace(SCENARIOS[name], **changes)
@@ -119,14 +132,14 @@ class SimulationConfig:
             )
         if isinstance(values.get("twitch_waveform"), str):  # stored settings name no files
             raise InputError(f"twitch_waveform: expected a list of samples, got {values['twitch_waveform']!r}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        return cls(**values)
 
     def to_dict(self) -> dict:
         """Plain values, ready for JSON. A field in `ADDED` is left out where it has its default, so that what was
         stored before it came is stored the same today."""
         defaults = {field.name: field.default for field in dataclasses.fields(self) if field.name in ADDED}
         values = {k: v for k, v in dataclasses.asdict(self).items() if k not in defaults or v != defaults[k]}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+        return _lists(values)
 
     @functools.lru_cache(maxsize=64)  # noqa: B019 - immutable and few; checking takes as long as drawing a sequence
     def with_units(self, n_units: int | tuple[int, int]) -> SimulationConfig:
@@ -137,6 +150,11 @@ class SimulationConfig:
     def duration_s(self) -> float:
         """Length of the sequence [s]."""
         return self.n_frames / self.frame_rate_hz
+
+    @property
+    def varied(self) -> bool:
+        """Whether sequences have a `tissue_seed`, of what scenario `echo` adds."""
+        return any(part is not None for part in (self.tissue, self.motion, self.echo))
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -183,7 +201,16 @@ class SimulationConfig:
             raise InputError(f"SimulationConfig.{field}: expected {expected}, got {getattr(self, field)!r}")
 
 
-ADDED = frozenset({"territory_placement", "twitch_waveform", "twitch_waveform_hz"})
+def _lists(value):
+    """Plain values with lists in place of tuples, within dictionaries too."""
+    if isinstance(value, dict):
+        return {name: _lists(inner) for name, inner in value.items()}
+    return [_lists(inner) for inner in value] if isinstance(value, tuple) else value
+
+
+ADDED = frozenset(
+    {"territory_placement", "twitch_waveform", "twitch_waveform_hz", "delay_nodes", "tissue", "motion", "echo"}
+)
 """Fields that came after the first stored configs. They are stored only where they differ from their defaults."""
 
 SCENARIOS = {
@@ -197,7 +224,23 @@ SCENARIOS = {
         peak_velocity=(1.0, 0.5),
         peak_velocity_lognormal=True,
     ),
+    "echo": SimulationConfig(
+        name="echo",
+        diameter_mm=(2.5, 12.0),
+        plateau_fraction=0.7,
+        edge_level=0.3,
+        delay_span_s=0.005,
+        delay_nodes=3,
+        contraction_time_s=(0.040, 0.090),
+        half_relaxation_ratio=(0.5, 0.9),
+        peak_velocity=(2.0, 0.5),
+        peak_velocity_lognormal=True,
+        tissue=TissueSettings(),
+        motion=MotionSettings(),
+        echo=EchoSettings(),
+    ),
 }
 """The named scenarios. `physiological` (chosen) softens the paper's assumptions: fibre density falls towards the rim of
 a territory, the image is blurred, end plates are spread, and twitch amplitudes are skewed, as in recruited
-populations."""
+populations. `echo` (chosen) is what a scanner sees: territories of any shape that drag tissue along in a muscle that moves,
+and velocity estimated from the echoes of its speckle."""

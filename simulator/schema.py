@@ -48,8 +48,16 @@ FIELDS = (
 )
 """Fields of every shard, in the order in which they are written and enter the checksum."""
 
+TISSUE_SEED = Field("tissue_seed", ("sequence",), "<i8", "1", "seed of shapes, motion and speckle: see streams.py")
+"""Only where the scenario has any of these, so that shards of the others stay as they are."""
+
 VELOCITY = Field("velocity", ("sequence", "y", "x", "frame"), "<f4", "a.u.", "rendered images, noise included")
 """Only in dense shards, for readers that cannot render."""
+
+
+def fields_of(varied: bool, dense: bool) -> tuple[Field, ...]:
+    """The fields of a shard, in their order. varied: of the config."""
+    return (*FIELDS, *(TISSUE_SEED,) * varied, *(VELOCITY,) * dense)
 
 
 def field_bytes(n_sequences, n_units, n_firings, image_shape, n_frames, dense=False) -> float:

@@ -7,9 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator import activity, tissue, waveform
+from simulator import activity, motion, outlines, speckle, tissue, waveform
 from simulator.config import SimulationConfig
+from simulator.noise import NoiseShape
 from simulator.shared.errors import InputError
+from simulator.shared.threads import one_blas_thread
+from simulator.streams import AMPLITUDES, stream
 
 Seed = int | np.random.SeedSequence
 
@@ -41,6 +44,7 @@ class MuscleSequence:
     firings_s: np.ndarray  # (F,) all firings, lead-in included, by unit, then time
     unit_of_firing: np.ndarray  # (F,) int32
     noise_seed: int  # seeds the noise of render() when none is given
+    tissue_seed: int | None = None  # of what scenario `echo` adds, see streams.py; none in scenarios without
 
     @property
     def n_units(self) -> int:
@@ -48,8 +52,16 @@ class MuscleSequence:
 
     @cached_property
     def territories(self) -> np.ndarray:
-        """bool (n, H, W): pixels whose centre lies in the disc of the unit."""
+        """bool (n, H, W): pixels whose centre lies in the disc, or the outline, of the unit."""
+        if self.tissue is not None:
+            return outlines.territory_masks(self)
         return tissue.territory_masks(self.centres_mm, self.diameters_mm, self.config)
+
+    @cached_property
+    def tissue(self) -> outlines.Tissue | None:
+        """Shapes, dragging and varying twitches, if the config has any."""
+        settings = self.config.tissue
+        return None if settings is None else outlines.draw_tissue(self.tissue_seed, self.n_units, settings)
 
     @cached_property
     def firings(self) -> list[np.ndarray]:
@@ -83,21 +95,56 @@ class MuscleSequence:
     def components(self) -> tuple[np.ndarray, np.ndarray]:
         """(maps (C, H, W), signals (C, T)), float32: the velocity is the sum of their outer products.
 
-        C is n_units in a separable scenario, five times that with onset delays (see `tissue.response_maps`).
+        C is n_units in a separable scenario, five times that with onset delays (see `tissue.response_maps`); motion
+        adds its own. In a scenario with echoes, the maps are those of the estimated velocity.
         """
-        nodes_s = tissue.delay_nodes_s(self.config)
-        maps = tissue.response_maps(self.centres_mm, self.diameters_mm, self.delay_angles_rad, nodes_s, self.config)
+        with one_blas_thread():
+            maps, signals = self.unit_components
+            if self.config.motion is not None:
+                more = motion.motion_components(self, maps, signals)
+                if self.config.tissue is not None:  # the layers outside the muscle stay still
+                    more = more[0] * outlines.muscle_share(self), more[1]
+                maps, signals = np.concatenate([maps, more[0]]), np.concatenate([signals, more[1]])
+            return (maps if self.config.echo is None else speckle.speckle_of(self).image(maps)), signals
+
+    @property
+    def unit_components(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same of the motor units alone, as the tissue moves: (maps (C, H, W), signals (C, T)), float32."""
+        config, nodes_s = self.config, tissue.delay_nodes_s(self.config)
+        if self.tissue is not None:
+            maps = outlines.response_maps(self, nodes_s)
+        else:
+            maps = tissue.response_maps(self.centres_mm, self.diameters_mm, self.delay_angles_rad, nodes_s, config)
         if len(nodes_s) == 1:
             return maps[:, 0], self.twitch_trains
         signals = np.stack([self._trains(node_s) for node_s in nodes_s], axis=1)
-        return maps.reshape(-1, *self.config.image_shape), signals.reshape(-1, self.config.n_frames)
+        return maps.reshape(-1, *config.image_shape), signals.reshape(-1, config.n_frames)
+
+    @cached_property
+    def firing_amplitudes(self) -> np.ndarray | None:
+        """(F,) factor of the twitch of each firing; None where all are 1."""
+        if self.tissue is None:
+            return None
+        settings = self.config.tissue
+        rng = stream(self.tissue_seed, AMPLITUDES)
+        factors = np.exp(self.tissue.amplitude_sd * rng.standard_normal(len(self.firings_s)))
+        concurrent = activity.concurrent_firings(self.firings_s, self.unit_of_firing, settings.interaction_s)
+        return factors * np.exp(-self.tissue.interaction * concurrent)
+
+    def noise_shape(self, snr_db: float) -> NoiseShape | None:
+        """Of the noise of velocity estimated from echoes of this SNR [dB]; None in scenarios without echoes, whose noise
+        is white."""
+        if self.config.echo is None or not np.isfinite(snr_db):
+            return None
+        return speckle.speckle_of(self).noise(snr_db)
 
     def render(
         self, snr_db: float | None = None, seed: Seed | None = None, out: np.ndarray | None = None
     ) -> np.ndarray:
         """Velocity images, float32 (H, W, T).
 
-        snr_db: 10 log10(mean power of the clean sequence / power of the white Gaussian noise); None or inf adds none.
+        snr_db: 10 log10(mean power of the clean sequence / power of the white Gaussian noise); in a scenario with echoes,
+        10 log10(mean power of the echoes / power of their electronic noise). None or inf adds no noise.
         seed: of the noise; None takes the sequence's own, so that the same call gives the same images.
         out: a C-contiguous float32 array (H, W, T) to render into.
         """
@@ -113,8 +160,14 @@ class MuscleSequence:
             raise InputError(f"snr_db: expected decibels within +-{MAX_SNR_DB}, inf or None, got {snr_db}")
         if snr_db is not None and np.isfinite(snr_db):
             rng = np.random.default_rng(self.noise_seed if seed is None else seed)
-            noise = rng.standard_normal(shape, dtype=np.float32)
-            noise *= noise_sd(mean_power(out), snr_db)
+            shaped = self.noise_shape(snr_db)
+            if shaped is None:
+                noise = rng.standard_normal(shape, dtype=np.float32)
+                noise *= noise_sd(mean_power(out), snr_db)
+            else:
+                white = rng.standard_normal((*shaped.white_shape, config.n_frames + 1), dtype=np.float32)
+                with one_blas_thread():
+                    noise = shaped.of(white)
             out += noise
         return out
 
@@ -132,6 +185,7 @@ class MuscleSequence:
             support_s=config.twitch_support_s,
             delay_s=delay_s,
             waveform=self._waveform,
+            amplitudes=self.firing_amplitudes,
         )
 
     @property
@@ -146,7 +200,9 @@ def simulate(config: SimulationConfig, seed: Seed) -> MuscleSequence:
     rng = np.random.default_rng(seed)
     low, high = config.n_units_range
     n = int(rng.integers(low, high + 1))
-    centres_mm, diameters_mm = tissue.draw_discs(rng, n, config)
+    tissue_seed = int(rng.integers(2**63)) if config.varied else None
+    still_mm = (0.0, 0.0) if config.tissue is None else outlines.still_layers_mm(tissue_seed, config.tissue)
+    centres_mm, diameters_mm = tissue.draw_discs(rng, n, config, still_mm)
     rates_hz = rng.uniform(*config.firing_rate_hz, n)
     contraction_times_s = rng.uniform(*config.contraction_time_s, n)
     half_relaxation_ratios = rng.uniform(*config.half_relaxation_ratio, n)
@@ -171,6 +227,7 @@ def simulate(config: SimulationConfig, seed: Seed) -> MuscleSequence:
         firings_s=firings_s,
         unit_of_firing=unit_of_firing,
         noise_seed=int(rng.integers(2**63)),
+        tissue_seed=tissue_seed,
     )
 
 

@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 from simulator.config import SimulationConfig
-from simulator.schema import FIELDS, FORMAT, SCHEMA_VERSION, VELOCITY, Field
+from simulator.schema import FORMAT, SCHEMA_VERSION, TISSUE_SEED, VELOCITY, Field, fields_of
 from simulator.sequence import MuscleSequence
 from simulator.shared.errors import InputError
 from simulator.shared.files import atomic_path, sha256_of_file
@@ -58,10 +58,10 @@ def write_shard(path, sequences, *, config, seed, split, first_index, dense=Fals
         "config": json.dumps(config.to_dict(), sort_keys=True),
     }
     digest = _start_digest(origin)
-    arrays = _concatenate(sequences)
+    arrays = _concatenate(sequences, config)
     with atomic_path(path) as temporary, _plain_oserror(path), h5py.File(temporary, "w") as file:
         file.attrs.update(origin)
-        for field in FIELDS:
+        for field in fields_of(config.varied, dense=False):
             array = np.ascontiguousarray(arrays[field.name], np.dtype(field.dtype))
             _describe(file.create_dataset(field.name, data=array, track_times=False), field)
             _add_to_digest(digest, field, array)
@@ -90,7 +90,7 @@ def _plain_oserror(path):
         raise OSError(number, os.strerror(number), str(path)) from error
 
 
-def _concatenate(sequences) -> dict[str, np.ndarray]:
+def _concatenate(sequences, config) -> dict[str, np.ndarray]:
     arrays = {name: np.concatenate([getattr(s, name) for s in sequences]) for name in PER_UNIT}
     for name in ("twitch_trains", "firings_s", "unit_of_firing"):
         arrays[name] = np.concatenate([getattr(s, name) for s in sequences])
@@ -102,6 +102,8 @@ def _concatenate(sequences) -> dict[str, np.ndarray]:
     arrays["n_units_range"] = np.array([s.config.n_units_range for s in sequences])
     arrays["synchronisation"] = np.array([s.synchronisation for s in sequences])
     arrays["noise_seed"] = np.array([s.noise_seed for s in sequences])
+    if config.varied:
+        arrays[TISSUE_SEED.name] = np.array([s.tissue_seed for s in sequences])
     return arrays
 
 
@@ -141,14 +143,14 @@ class Shard:
                         f"{path}: expected schema version {SCHEMA_VERSION}, got {self.origin['schema_version']}; "
                         "simulate the data set again"
                     )
-                fields = (*FIELDS, VELOCITY) if self.origin["dense"] else FIELDS
-                places = {field.name: _place(file, field) for field in fields}
+                self.config = SimulationConfig.from_dict(json.loads(self.origin["config"]))
+                self._fields = fields_of(self.config.varied, self.origin["dense"])
+                places = {field.name: _place(file, field) for field in self._fields}
             self._arrays = {name: self._map(*place) for name, place in places.items()}
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: truncated or damaged shard ({error}); delete it and simulate again") from error
-        self.config = SimulationConfig.from_dict(json.loads(self.origin["config"]))
 
     def __len__(self) -> int:
         return self.origin["n_sequences"]
@@ -174,6 +176,7 @@ class Shard:
             firings_s=np.array(arrays["firings_s"][firings]),
             unit_of_firing=np.array(arrays["unit_of_firing"][firings]),
             noise_seed=int(arrays["noise_seed"][i]),
+            tissue_seed=int(arrays[TISSUE_SEED.name][i]) if config.varied else None,
         )
         height_px, width_px = config.image_shape
         bits = np.unpackbits(arrays["territories_packed"][units], axis=1, count=height_px * width_px)
@@ -191,7 +194,7 @@ class Shard:
     def validate(self):
         """Compare the whole content with the checksum inside. Raises InputError when they differ."""
         digest = _start_digest({name: value for name, value in self.origin.items() if name != "content_sha256"})
-        for field in (*FIELDS, VELOCITY) if self.origin["dense"] else FIELDS:
+        for field in self._fields:
             array = self._arrays[field.name]
             _add_to_digest(digest, field, array[:0])
             rows = 1 + (1 << 22) // max(1, array[:1].nbytes)  # blocks of some MB, so that memory stays small

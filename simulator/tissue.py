@@ -14,23 +14,26 @@ from scipy.ndimage import gaussian_filter1d
 from simulator.config import SimulationConfig
 
 
-def draw_discs(rng: np.random.Generator, n_units: int, config: SimulationConfig):
-    """Random discs, inside the image as the config's territory_placement says: centres_mm (n, 2), diameters_mm (n,)."""
+def draw_discs(rng: np.random.Generator, n_units: int, config: SimulationConfig, still_mm=(0.0, 0.0)):
+    """Random discs, inside the image as the config's territory_placement says: centres_mm (n, 2), diameters_mm (n,).
+    still_mm: thickness of layers at the top and the bottom of the image that are no muscle."""
     diameters_mm = rng.uniform(*config.diameter_mm, n_units)
     margin_mm = diameters_mm[:, None] / 2 if config.territory_placement == "inside" else 0.0
-    sides_mm = np.array(config.image_shape) * config.pixel_mm
-    centres_mm = margin_mm + rng.random((n_units, 2)) * (sides_mm - 2 * margin_mm)
+    sides_mm = np.array(config.image_shape) * config.pixel_mm - (sum(still_mm), 0.0)
+    room_mm = sides_mm - 2 * margin_mm
+    centres_mm = margin_mm + rng.random((n_units, 2)) * room_mm
+    centres_mm[:, 0] += still_mm[0]
     return centres_mm, diameters_mm
 
 
 def territory_masks(centres_mm, diameters_mm, config: SimulationConfig) -> np.ndarray:
     """Pixels whose centre lies in the disc: bool (n, H, W)."""
-    dy = _offsets_mm(np.arange(config.height_px), centres_mm[:, 0], config)[:, :, None]
-    dx = _offsets_mm(np.arange(config.width_px), centres_mm[:, 1], config)[:, None, :]
+    dy = offsets_mm(np.arange(config.height_px), centres_mm[:, 0], config)[:, :, None]
+    dx = offsets_mm(np.arange(config.width_px), centres_mm[:, 1], config)[:, None, :]
     return dy**2 + dx**2 <= (diameters_mm[:, None, None] / 2) ** 2
 
 
-def _offsets_mm(pixels, centres_mm, config):
+def offsets_mm(pixels, centres_mm, config):
     """Offsets [mm] of pixels, (n, S) or (S,), from the centre of each unit along one axis: (n, S)."""
     return (pixels + 0.5) * config.pixel_mm - centres_mm[:, None]
 
@@ -45,8 +48,8 @@ def response_maps(centres_mm, diameters_mm, delay_angles_rad, delay_nodes_s, con
     """
     radii_mm = diameters_mm[:, None, None] / 2
     y_px, x_px = _windows(centres_mm, diameters_mm, config)
-    dy = _offsets_mm(y_px, centres_mm[:, 0], config)[:, :, None]
-    dx = _offsets_mm(x_px, centres_mm[:, 1], config)[:, None, :]
+    dy = offsets_mm(y_px, centres_mm[:, 0], config)[:, :, None]
+    dx = offsets_mm(x_px, centres_mm[:, 1], config)[:, None, :]
     profile = (dy**2 + dx**2 <= radii_mm**2).astype(np.float32)
     dy, dx = (dy / radii_mm).astype(np.float32), (dx / radii_mm).astype(np.float32)  # in radii from here on
     if config.plateau_fraction < 1:
@@ -56,20 +59,28 @@ def response_maps(centres_mm, diameters_mm, delay_angles_rad, delay_nodes_s, con
     windows = np.repeat(profile[:, None], len(delay_nodes_s), axis=1)
     if len(delay_nodes_s) > 1:
         angle = delay_angles_rad.astype(np.float32)[:, None, None]
-        nodes = (delay_nodes_s / config.delay_span_s).astype(np.float32)
         across = dy * np.sin(angle) + dx * np.cos(angle)  # delay of the pixel, in spans
-        for k, node in enumerate(nodes):
-            for other in np.delete(nodes, k):
-                windows[:, k] *= (across - other) / (node - other)
+        windows = lagrange_weights(across, delay_nodes_s / config.delay_span_s, windows)
     if config.blur_sigma_px > 0:
-        windows = _blur_matrix(y_px.shape[1], config.blur_sigma_px) @ windows
-        windows = windows @ _blur_matrix(x_px.shape[1], config.blur_sigma_px).T
+        windows = blur_matrix(y_px.shape[1], config.blur_sigma_px) @ windows
+        windows = windows @ blur_matrix(x_px.shape[1], config.blur_sigma_px).T
     maps = np.zeros((*windows.shape[:2], *config.image_shape), np.float32)
     for image, window, y, x in zip(maps, windows, y_px, x_px, strict=True):
         top, left = max(0, -y[0]), max(0, -x[0])  # what of the window is outside the image
         bottom, right = len(y) - max(0, y[-1] + 1 - config.height_px), len(x) - max(0, x[-1] + 1 - config.width_px)
         image[:, y[top] : y[bottom - 1] + 1, x[left] : x[right - 1] + 1] = window[:, top:bottom, left:right]
     return maps
+
+
+def lagrange_weights(across: np.ndarray, nodes: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
+    """float32 (n, K, H, W): the weight of each node (K,) in what is interpolated at `across` (n, H, W), in the same
+    unit; multiplied into `times` if that is given."""
+    nodes = nodes.astype(np.float32)
+    weights = np.ones((len(across), len(nodes), *across.shape[1:]), np.float32) if times is None else times
+    for k, node in enumerate(nodes):
+        for other in np.delete(nodes, k):
+            weights[:, k] *= (across - other) / (node - other)
+    return weights
 
 
 def _windows(centres_mm, diameters_mm, config):
@@ -91,8 +102,8 @@ _BLUR_TRUNCATE = 4.0
 """The kernel of the blur ends at this many SDs."""
 
 
-@functools.lru_cache
-def _blur_matrix(side_px: int, sigma_px: float) -> np.ndarray:
+@functools.lru_cache(maxsize=256)
+def blur_matrix(side_px: int, sigma_px: float) -> np.ndarray:
     """Gaussian blur along one axis, as a (side, side) matrix. What leaves the window is lost."""
     return gaussian_filter1d(
         np.eye(side_px, dtype=np.float32), sigma_px, axis=0, mode="constant", truncate=_BLUR_TRUNCATE
@@ -100,7 +111,8 @@ def _blur_matrix(side_px: int, sigma_px: float) -> np.ndarray:
 
 
 def delay_nodes_s(config: SimulationConfig) -> np.ndarray:
-    """Delays [s] at which the twitch trains are evaluated: 0 alone, or five Chebyshev nodes over +-span."""
+    """Delays [s] at which the twitch trains are evaluated: 0 alone, or Chebyshev nodes over +-span."""
     if config.delay_span_s == 0:
         return np.zeros(1)
-    return config.delay_span_s * np.cos(np.pi * (np.arange(5) + 0.5) / 5)
+    n = config.delay_nodes
+    return config.delay_span_s * np.cos(np.pi * (np.arange(n) + 0.5) / n)
