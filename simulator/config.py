@@ -108,7 +108,8 @@ class SimulationConfig:
 
     # Parts of scenario `echo`, see muscle_config.py
     tissue: TissueSettings | None = setting(None, "shapes, dragging and varying twitches", argument=False)
-    """Shapes of territories, tissue that is dragged along, twitches that vary; None: discs and equal twitches (paper)."""
+    """Shapes of territories, tissue that is dragged along, twitches that vary; None: discs and equal twitches
+    (paper)."""
     motion: MotionSettings | None = setting(None, "motion of the whole muscle and of an artery", argument=False)
     """Motion of the whole muscle and of an artery; None: none (paper)."""
     echo: EchoSettings | None = setting(None, "velocity as it is estimated from echoes", argument=False)
@@ -242,5 +243,5 @@ SCENARIOS = {
 }
 """The named scenarios. `physiological` (chosen) softens the paper's assumptions: fibre density falls towards the rim of
 a territory, the image is blurred, end plates are spread, and twitch amplitudes are skewed, as in recruited
-populations. `echo` (chosen) is what a scanner sees: territories of any shape that drag tissue along in a muscle that moves,
-and velocity estimated from the echoes of its speckle."""
+populations. `echo` (chosen) is what a scanner sees: territories of any shape that drag tissue along in a muscle that
+moves, and velocity estimated from the echoes of its speckle."""

@@ -10,8 +10,8 @@ _PULSE_HARMONICS = 6
 
 
 def motion_components(sequence, maps: np.ndarray, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(maps (M, H, W), signals (M, T)), float32, of the whole muscle and maybe an artery. maps, signals: components of the
-    units, which say how large the motion is."""
+    """(maps (M, H, W), signals (M, T)), float32, of the whole muscle and maybe an artery. maps, signals: components of
+    the units, which say how large the motion is."""
     settings, config = sequence.config.motion, sequence.config
     rng = stream(sequence.tissue_seed, MOTION)
     relative_rms = rng.uniform(*settings.relative_rms)

@@ -34,7 +34,7 @@ class NoiseShape:
     def of(self, white: np.ndarray) -> np.ndarray:
         """float32 (H, W, T) from standard normal noise (H + 8, W + 8, T + 1)."""
         rows, columns = (smoothing(side, sigma) for side, sigma in zip(self.sd.shape, self.sigma_px, strict=True))
-        height, width, n_frames = *self.sd.shape, white.shape[2] - 1
+        height, n_frames = len(self.sd), white.shape[2] - 1
         noise = rows @ white.reshape(len(white), -1)
         noise = columns @ noise.reshape(height, -1, n_frames + 1)
         scale = (self.sd / np.float32(np.sqrt(1 + self.lag**2)))[:, :, None]

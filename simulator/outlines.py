@@ -1,7 +1,8 @@
 """Territories of any shape, and the tissue that they drag along: what `TissueSettings` stands for.
 
-An outline is a radius that depends on the angle: an ellipse times a few harmonics, as large in area as the disc of the unit's
-diameter. Inside it, fibres are scattered; outside it, tissue is dragged along. Layers above and below the muscle are still.
+An outline is a radius that depends on the angle: an ellipse times a few harmonics, as large in area as the disc of the
+unit's diameter. Inside it, fibres are scattered; outside it, tissue is dragged along. Layers above and below the muscle
+are still.
 """
 
 from __future__ import annotations

@@ -132,8 +132,8 @@ class MuscleSequence:
         return factors * np.exp(-self.tissue.interaction * concurrent)
 
     def noise_shape(self, snr_db: float) -> NoiseShape | None:
-        """Of the noise of velocity estimated from echoes of this SNR [dB]; None in scenarios without echoes, whose noise
-        is white."""
+        """Of the noise of velocity estimated from echoes of this SNR [dB]; None in scenarios without echoes, whose
+        noise is white."""
         if self.config.echo is None or not np.isfinite(snr_db):
             return None
         return speckle.speckle_of(self).noise(snr_db)
@@ -143,8 +143,8 @@ class MuscleSequence:
     ) -> np.ndarray:
         """Velocity images, float32 (H, W, T).
 
-        snr_db: 10 log10(mean power of the clean sequence / power of the white Gaussian noise); in a scenario with echoes,
-        10 log10(mean power of the echoes / power of their electronic noise). None or inf adds no noise.
+        snr_db: 10 log10(mean power of the clean sequence / power of the white Gaussian noise); in a scenario with
+        echoes, 10 log10(mean power of the echoes / power of their electronic noise). None or inf adds no noise.
         seed: of the noise; None takes the sequence's own, so that the same call gives the same images.
         out: a C-contiguous float32 array (H, W, T) to render into.
         """

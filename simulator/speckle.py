@@ -1,16 +1,17 @@
 """What a scanner makes of tissue velocity: speckle, point spread, electronic noise and the estimate by autocorrelation.
 
 Displacements between frames are far below a wavelength and the speckle stands still, so to first order the estimated
-velocity is a fixed linear map of the true one over space. With scatterers a, echoes IQ = PSF * a and the window's sum G, a
-velocity p becomes
+velocity is a fixed linear map of the true one over space. With scatterers a, echoes IQ = PSF * a and the window's sum
+G, a velocity p becomes
 
     G * Re[conj(IQ) . (PSF * (a p))]  /  G * |IQ|^2
 
-and sequences stay sums of maps times signals. The map is computed once for a pattern of speckle: velocity is taken to be
-bilinear between the pixels, and the response to pixels that are far enough apart is computed at once (`_taps`).
+and sequences stay sums of maps times signals. The map is computed once for a pattern of speckle: velocity is taken to
+be bilinear between the pixels, and the response to pixels that are far enough apart is computed at once (`_taps`).
 
-The noise of the estimate follows likewise: electronic noise n(t) turns the phase by Im[conj(IQ) n] / |IQ|^2, and velocity is the
-difference of two phases; scatterers that are renewed turn it for good, so that their part of the velocity is white in time.
+The noise of the estimate follows likewise: electronic noise n(t) turns the phase by Im[conj(IQ) n] / |IQ|^2, and
+velocity is the difference of two phases; scatterers that are renewed turn it for good, so that their part of the
+velocity is white in time.
 
 Axes: Z, X samples of the echoes in depth and width; H, W pixels.
 """
@@ -31,7 +32,8 @@ from simulator.shared.threads import one_blas_thread
 from simulator.streams import ECHO, PATTERN, stream
 
 REACH_PX = 3, 5
-"""A pixel's velocity is seen so many pixels away, in depth and width: the window, the point spread and the pixel itself."""
+"""A pixel's velocity is seen so many pixels away, in depth and width: the window, the point spread and the pixel
+itself."""
 _LARGEST_PHASE_SD = np.pi / np.sqrt(3)
 """Of a phase about which nothing is known."""
 _ROWS = 40
@@ -63,7 +65,8 @@ class Scatterers:
         return self.spread_in_depth(self.spread_across(strength))
 
     def spread_across(self, field: np.ndarray) -> np.ndarray:
-        """The lateral part of the point spread; it depends on depth alone, so that it commutes with factors of depth."""
+        """The lateral part of the point spread; it depends on depth alone, so that it commutes with factors of
+        depth."""
         step_mm = self.settings.grid_mm[1]
         reach = int(np.ceil(3 * self.lateral_sd_mm.max() / step_mm))
         offsets = np.arange(-reach, reach + 1)
@@ -169,7 +172,8 @@ def pixel_weights(samples: np.ndarray, side_px: int, pixel_mm: float) -> np.ndar
 
 
 def window_weights(samples: np.ndarray, side_px: int, pixel_mm: float, window_mm: float) -> np.ndarray:
-    """float32 (side, S): weights of the echo samples [mm] in the window of each pixel along one axis; their sum is 1."""
+    """float32 (side, S): weights of the echo samples [mm] in the window of each pixel along one axis; their sum is
+    1."""
     distance = samples - (np.arange(side_px)[:, None] + 0.5) * pixel_mm
     weights = np.exp(-0.5 * (distance * np.sqrt(12) / window_mm) ** 2)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -204,7 +208,8 @@ def _speckle(config: SimulationConfig, seed: int) -> Speckle:
 
 
 def _taps(scatterers, summed, sum_z, sum_x, config):
-    """float32 (2 r + 1, 2 q + 1, H, W) for the reach (r, q): the weight of the pixel so far away in each pixel's velocity."""
+    """float32 (2 r + 1, 2 q + 1, H, W) for the reach (r, q): the weight of the pixel so far away in each pixel's
+    velocity."""
     height, width = config.image_shape
     z_mm, x_mm = samples_mm(config)
     spans = [2 * reach + 1 for reach in REACH_PX]
