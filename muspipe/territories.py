@@ -7,6 +7,7 @@ middle of the first pixel is at (0.5, 0.5).
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 
 def flat(masks: np.ndarray) -> np.ndarray:
@@ -49,6 +50,31 @@ def discs(centres: np.ndarray, radii: np.ndarray, shape: tuple[int, int]) -> np.
     cy, cx = np.reshape(centres, (-1, 2)).T[..., None, None]
     y, x = np.arange(shape[0])[:, None] + 0.5, np.arange(shape[1]) + 0.5
     return (y - cy) ** 2 + (x - cx) ** 2 <= np.asarray(radii)[:, None, None] ** 2
+
+
+def ray_lengths(mask: np.ndarray, centre: tuple[float, float], n_rays: int) -> np.ndarray:
+    """(n_rays,) distance [px] from the centre (y, x) to where a mask (H, W) first ends, in directions that begin at +x
+    and go towards +y; at least 0.5. Beyond the image is no territory."""
+    angles = 2 * np.pi * np.arange(n_rays) / n_rays
+    steps = np.arange(0.25, np.hypot(*mask.shape), 0.25)
+    directions = np.stack([np.sin(angles), np.cos(angles)])
+    places = np.reshape(centre, (2, 1, 1)) - 0.5 + directions[:, :, None] * steps
+    inside = map_coordinates(mask.astype(np.float32), places, order=1, mode="constant") >= 0.5
+    inside[:, -1] = False
+    return np.maximum(steps[inside.argmin(axis=1)] - 0.125, 0.5)
+
+
+def stars(centres: np.ndarray, rays: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """bool (n, H, W): the pixels whose middle is nearer to a centre (n, 2) [px] than the outline in its direction. rays
+    (n, R): the outline's distance in R directions as of `ray_lengths`, on a line between them. shape: (H, W)."""
+    cy, cx = np.reshape(centres, (-1, 2)).T[..., None, None]
+    n, n_rays = rays.shape
+    dy, dx = np.arange(shape[0])[:, None] + 0.5 - cy, np.arange(shape[1]) + 0.5 - cx
+    turn = np.arctan2(dy, dx) / (2 * np.pi) % 1.0 * n_rays
+    low = np.minimum(turn.astype(int), n_rays - 1)
+    part, unit = turn - low, np.arange(n)[:, None, None]
+    outline = (1 - part) * rays[unit, low] + part * rays[unit, (low + 1) % n_rays]
+    return dy**2 + dx**2 <= outline**2
 
 
 def _shared_pixels(a, b):

@@ -62,6 +62,8 @@ def synchronise(rng: np.random.Generator, times_s: np.ndarray, share: float, jit
 
 def draw_firings(rng: np.random.Generator, rates_hz: np.ndarray, synchronisation: float, config: SimulationConfig):
     """(firings_s, unit_of_firing) of one sequence, lead-in included."""
+    if not len(rates_hz):
+        return np.zeros(0), np.zeros(0, np.int32)
     times_s = renewal_trains(rng, rates_hz, config)
     times_s = np.sort(synchronise(rng, times_s, synchronisation, config.synchronisation_jitter_s), axis=1)
     unit, position = np.nonzero(~np.isnan(times_s))

@@ -40,7 +40,7 @@ class SimulationConfig:
     """Side of a pixel [mm] (paper: 40 mm over 64 px)."""
 
     # Motor units
-    n_units: int | tuple[int, int] = setting((5, 30), "motor units, or the range of their number", least=1, rising=True)
+    n_units: int | tuple[int, int] = setting((5, 30), "motor units, or the range of their number", least=0, rising=True)
     """Number of motor units, or the inclusive range it is drawn from (paper: 5-30 in training)."""
     diameter_mm: Range = setting((2.5, 10.0), "diameter of a territory", unit="mm", above=0, rising=True)
     """Diameter of a territory [mm] (paper)."""

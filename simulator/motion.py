@@ -53,7 +53,7 @@ def _pulse(rng, sequence, time_s):
     centre_mm = rng.random(2) * np.array(config.image_shape) * config.pixel_mm
     radius_mm = rng.uniform(*settings.pulse_diameter_mm) / 2
     rate_hz = rng.uniform(*settings.pulse_hz)
-    peak = rng.uniform(*settings.pulse_velocity) * np.median(sequence.peak_velocities)
+    peak = rng.uniform(*settings.pulse_velocity) * (np.median(sequence.peak_velocities) if sequence.n_units else 1.0)
     y_mm, x_mm = ((np.arange(side) + 0.5) * config.pixel_mm for side in config.image_shape)
     distance = np.hypot(y_mm[:, None] - centre_mm[0], x_mm[None] - centre_mm[1]) / radius_mm
     h = np.arange(1, _PULSE_HARMONICS + 1)[:, None]
@@ -64,6 +64,6 @@ def _pulse(rng, sequence, time_s):
 
 def _rms(maps, signals):
     """Root mean square over image and time of the velocity that the components render to."""
-    flat = maps.reshape(len(maps), -1).astype(np.float64)
+    flat = maps.reshape(len(maps), maps[0].size if len(maps) else 1).astype(np.float64)
     power = np.sum((flat @ flat.T) * (signals.astype(np.float64) @ signals.T.astype(np.float64)))
     return np.sqrt(power / (flat.shape[1] * signals.shape[1]))

@@ -68,7 +68,7 @@ class MuscleSequence:
         """Firing instants [s] of each unit within the sequence, float64, rising."""
         inside = (self.firings_s >= 0) & (self.firings_s < self.config.duration_s)
         times_s, units = self.firings_s[inside], self.unit_of_firing[inside]
-        return np.split(times_s, np.searchsorted(units, np.arange(1, self.n_units)))
+        return np.split(times_s, np.searchsorted(units, np.arange(1, self.n_units)))[: self.n_units]
 
     @cached_property
     def twitch_trains(self) -> np.ndarray:
@@ -155,7 +155,7 @@ class MuscleSequence:
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
             raise InputError(f"out: expected C-contiguous float32 {shape}, got {out.dtype} {out.shape}")
         maps, signals = self.components
-        np.matmul(maps.reshape(len(maps), -1).T, signals, out=out.reshape(-1, config.n_frames))
+        np.matmul(maps.reshape(len(maps), np.prod(config.image_shape)).T, signals, out=out.reshape(-1, config.n_frames))
         if snr_db is not None and not -MAX_SNR_DB <= snr_db <= MAX_SNR_DB and snr_db != np.inf:
             raise InputError(f"snr_db: expected decibels within +-{MAX_SNR_DB}, inf or None, got {snr_db}")
         if snr_db is not None and np.isfinite(snr_db):

@@ -95,7 +95,7 @@ def _concatenate(sequences, config) -> dict[str, np.ndarray]:
     for name in ("twitch_trains", "firings_s", "unit_of_firing"):
         arrays[name] = np.concatenate([getattr(s, name) for s in sequences])
     arrays["territories_packed"] = np.concatenate(
-        [np.packbits(s.territories.reshape(s.n_units, -1), axis=1) for s in sequences]
+        [np.packbits(s.territories.reshape(s.n_units, np.prod(config.image_shape)), axis=1) for s in sequences]
     )
     arrays["unit_offsets"] = np.cumsum([0] + [s.n_units for s in sequences])
     arrays["firing_offsets"] = np.cumsum([0] + [len(s.firings_s) for s in sequences])

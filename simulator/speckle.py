@@ -107,7 +107,7 @@ class Speckle:
 
     def image(self, maps: np.ndarray) -> np.ndarray:
         """Estimated maps float32 (C, H, W) of the true ones (C, H, W)."""
-        flat = np.ascontiguousarray(maps.reshape(len(maps), -1).T, np.float32)
+        flat = np.ascontiguousarray(maps.reshape(len(maps), self.seen.shape[1]).T, np.float32)
         return np.ascontiguousarray((self.seen @ flat).T).reshape(maps.shape)
 
     def noise(self, snr_db: float) -> NoiseShape:

@@ -46,6 +46,8 @@ def response_maps(centres_mm, diameters_mm, delay_angles_rad, delay_nodes_s, con
     still one matrix product. Five Chebyshev nodes over +-5 ms are exact to about 1e-4 of the peak. One node at 0 is the
     separable case. Only a window around each disc is computed.
     """
+    if not len(diameters_mm):
+        return np.zeros((0, len(delay_nodes_s), *config.image_shape), np.float32)
     radii_mm = diameters_mm[:, None, None] / 2
     y_px, x_px = _windows(centres_mm, diameters_mm, config)
     dy = offsets_mm(y_px, centres_mm[:, 0], config)[:, :, None]

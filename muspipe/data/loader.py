@@ -73,6 +73,19 @@ def _cut(order, options):
 def _render(record, bank, out):
     """Render a record, noise included, into `out` (H, W, T)."""
     maps, signals = record["maps"], record["signals"]
-    np.matmul(maps.reshape(len(maps), -1).T, signals, out=out.reshape(-1, signals.shape[1]))
-    if bank is not None:
+    np.matmul(maps.reshape(len(maps), np.prod(maps.shape[1:])).T, signals, out=out.reshape(-1, signals.shape[1]))
+    if bank is not None and "noise_map" in record:
+        out += _shaped_noise(record, bank, out.shape)
+    elif bank is not None:
         bank.add(out, int(record["noise_offset"]), record["noise_sd"])
+
+
+def _shaped_noise(record, bank, shape):
+    """The record's cut of the bank, smoothed over rows and columns, differenced in time, uneven over the image."""
+    rows, columns, start = record["noise_rows"], record["noise_columns"], int(record["noise_offset"])
+    white_shape = rows.shape[1], columns.shape[1], shape[2] + 1
+    white = bank.values[start : start + np.prod(white_shape)].reshape(white_shape[0], -1)
+    noise = columns @ (rows @ white).reshape(shape[0], *white_shape[1:])
+    noise = noise[:, :, 1:] - record["noise_lag"] * noise[:, :, :-1]
+    noise *= record["noise_map"][:, :, None]
+    return noise

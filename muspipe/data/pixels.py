@@ -81,7 +81,7 @@ def clean_moments(maps: np.ndarray, signals: np.ndarray) -> tuple[float, float]:
     of the signals. Few maps overlap, so a sparse product gives the pairs. (A dense one would run in a threaded BLAS,
     whose threads and those of tf.data wait for each other: batches would come at a tenth of the rate.)
     """
-    flat = csr_array(maps.reshape(len(maps), -1)).astype(np.float64)
+    flat = csr_array(maps.reshape(len(maps), np.prod(maps.shape[1:]))).astype(np.float64)
     n_values = flat.shape[1] * signals.shape[1]
     mean = float(np.sum(flat.sum(axis=1) * signals.sum(axis=1, dtype=np.float64)) / n_values)
     overlaps = (flat @ flat.T).tocoo()

@@ -1,8 +1,9 @@
-"""Segmentation without anchors: a map that peaks at the centres of territories, and discs around its peaks.
+"""Segmentation without anchors: a map that peaks at the centres of territories, and discs or outlines around its peaks.
 
 B sequences of H x W px and T frames; the front end's grid has h x w cells. Territories that share a cell are told apart
 by their size: the map has S channels, one for each class of radius, on a logarithmic scale. The design follows
-CenterNet (Zhou et al. 2019, arXiv 1904.07850): focal loss on the peaks, L1 on what lies between cells.
+CenterNet (Zhou et al. 2019, arXiv 1904.07850): focal loss on the peaks, L1 on what lies between cells. Outlines are
+radii in R directions, as in StarDist (Schmidt et al. 2018, arXiv 1806.03535); one radius is a disc.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from muspipe.errors import InputError
 from muspipe.models.base import PresetNetwork
 from muspipe.models.frontend import FRONT_END, frontend
 from muspipe.models.segmentation import TerritoryPreset
-from muspipe.models.weight_files import load_into, stored_preset
-from muspipe.territories import discs, distinct
+from muspipe.models.weight_files import load_alike, load_into, stored_preset
+from muspipe.territories import discs, distinct, ray_lengths, stars
 from simulator.shared.settings import check, setting
 
 LOSS_NAMES = ("peak_loss", "offset_loss", "radius_loss")
@@ -34,6 +35,7 @@ class CentreDetector:
     maps: int = setting(64, "channels", least=1)
     dilations: tuple[int, ...] = setting((1, 2, 1, 4, 1, 1), "of the residual blocks", least=1)
     radii_px: tuple[float, ...] = setting((2.4, 3.4, 4.8, 6.8), "classes of radius", unit="px", above=0)
+    rays: int = setting(1, "directions in which a radius is predicted; 1: territories are discs", least=1)
     spread: float = setting(0.2, "SD of a peak, as a share of the radius", above=0)
     radius_spread: float = setting(0.25, "SD of a peak over classes, of the logarithm of the radius", above=0)
     near: float = setting(0.5, "cells where a peak is at least this high learn its geometry", least=0, most=1)
@@ -67,8 +69,8 @@ class CentrePreset(TerritoryPreset):
 
 
 def centre_layers(preset: CentrePreset) -> keras.Model:
-    """Sequences (B, H, W, T, 1) -> (B, h, w, S, 4): logit of a peak, offset of the territory's centre from the cell's
-    (y, x) [cells], logarithm of its radius over that of the class."""
+    """Sequences (B, H, W, T, 1) -> (B, h, w, S, 3 + R): logit of a peak, offset of the territory's centre from the
+    cell's (y, x) [cells], logarithm of its radius over that of the class in each direction."""
     detector = preset.centre
     maps, classes = detector.maps, len(detector.radii_px)
     stem = frontend(preset.input_shape, preset.frontend)
@@ -80,9 +82,10 @@ def centre_layers(preset: CentrePreset) -> keras.Model:
     x = _convolution(x, maps, 3, 1, "head")
     rare = keras.initializers.Constant(np.log(_RARE / (1 - _RARE)))
     peaks = layers.Conv2D(classes, 1, bias_initializer=rare, dtype="float32", name="peaks")(x)
-    geometry = layers.Conv2D(3 * classes, 1, dtype="float32", name="geometry")(x)
+    numbers = 2 + detector.rays
+    geometry = layers.Conv2D(numbers * classes, 1, dtype="float32", name="geometry")(x)
     peaks = layers.Reshape((*peaks.shape[1:], 1), name="peaks_by_class")(peaks)
-    geometry = layers.Reshape((*geometry.shape[1:3], classes, 3), name="geometry_by_class")(geometry)
+    geometry = layers.Reshape((*geometry.shape[1:3], classes, numbers), name="geometry_by_class")(geometry)
     return keras.Model(stem.input, layers.Concatenate(name="outputs")([peaks, geometry]), name="centre_layers")
 
 
@@ -105,8 +108,9 @@ def focal_loss(target, logits):
 
 @keras.saving.register_keras_serializable(package="muspipe")
 class CentreNetwork(PresetNetwork):
-    """Takes a dict of images (B, H, W, T, 1), standardised -> (B, h, w, S, 4), see `centre_layers`. To train, the dict
-    also holds target (B, h, w, S, 4): peak 0..1 and the geometry, which counts where the peak is at least `near`."""
+    """Takes a dict of images (B, H, W, T, 1), standardised -> (B, h, w, S, 3 + R), see `centre_layers`. To train, the
+    dict also holds target (B, h, w, S, 3 + R): peak 0..1 and the geometry, which counts where the peak is at least
+    `near`."""
 
     preset_class = CentrePreset
     loss_names = LOSS_NAMES
@@ -128,7 +132,7 @@ class CentreNetwork(PresetNetwork):
         return {
             "peak_loss": focal_loss(peak, outputs[..., 0]) / n,
             "offset_loss": ops.sum(error[..., :2]) / total,
-            "radius_loss": ops.sum(error[..., 2]) / total,
+            "radius_loss": ops.sum(error[..., 2:]) / (total * self.preset.centre.rays),
         }
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -145,26 +149,30 @@ class CentreNetwork(PresetNetwork):
         return {"images": batch["images"], "target": np.stack(target)}
 
     def load_initial_weights(self, path) -> None:
-        """All weights from a file of muspipe of the same preset; of another segmentation network, those of the front
-        end. InputError if they do not fit."""
-        load_into(self, path, part="" if CentrePreset.describes(stored_preset(path)) else FRONT_END)
+        """All weights from a file of muspipe of the same preset; of another preset of centres, those of all layers that
+        are alike; of another segmentation network, those of the front end. InputError if they do not fit."""
+        stored = stored_preset(path)
+        if CentrePreset.describes(stored) and stored["centre"].get("rays", 1) != self.preset.centre.rays:
+            load_alike(self, path)
+        else:
+            load_into(self, path, part="" if CentrePreset.describes(stored) else FRONT_END)
 
     def territories(self, images: np.ndarray, mask_level: float | None = None):
         """Yields (territories bool (n, H, W), scores float32 (n,)), best first, of each of the images (B, H, W, T),
-        standardised. InputError for a mask_level: a territory is a disc."""
+        standardised. InputError for a mask_level: an outline has none."""
         if mask_level is not None:
             raise InputError(
-                f"mask_level: expected none, as the territories of {self.preset.name} are discs, got {mask_level}"
+                f"mask_level: expected none, as {self.preset.name} gives outlines and no masks, got {mask_level}"
             )
         outputs = np.asarray(self.predict_on_batch({"images": images[..., None]}), np.float32)
         for output in outputs:
-            yield discs_of(output, self.preset.centre, images.shape[1:3])
+            yield shapes_of(output, self.preset.centre, images.shape[1:3])
 
     def _target(self, masks):
-        """float32 (h, w, S, 4) of the territories bool (n, H, W) of a sequence."""
+        """float32 (h, w, S, 3 + R) of the territories bool (n, H, W) of a sequence."""
         detector, (height, width) = self.preset.centre, self.layers_model.output.shape[1:3]
         radii_px = np.asarray(detector.radii_px, np.float32)
-        target = np.zeros((height, width, len(radii_px), 4), np.float32)
+        target = np.zeros((height, width, len(radii_px), 3 + detector.rays), np.float32)
         stride = masks.shape[1] / height
         y, x = np.ogrid[:height, :width]
         for mask in masks:
@@ -173,6 +181,7 @@ class CentreNetwork(PresetNetwork):
                 continue
             cy, cx = (rows.mean() + 0.5) / stride, (columns.mean() + 0.5) / stride
             radius = np.sqrt(len(rows) / np.pi)
+            rays = ray_lengths(mask, (cy * stride, cx * stride), detector.rays) if detector.rays > 1 else radius
             apart = np.log(radius / radii_px)
             spread = max(detector.spread * radius / stride, 0.4)
             away = ((y + 0.5 - cy) ** 2 + (x + 0.5 - cx) ** 2)[..., None]
@@ -181,16 +190,18 @@ class CentreNetwork(PresetNetwork):
             peak = np.exp(-0.5 * distance)
             peak[nearest] = 1
             own = peak > target[..., 0]
-            geometry = np.stack(np.broadcast_arrays((cy - y - 0.5)[..., None], (cx - x - 0.5)[..., None], apart), -1)
-            target[own] = np.concatenate([peak[..., None], geometry], -1)[own]
+            offset = np.stack(np.broadcast_arrays(cy - y - 0.5, cx - x - 0.5), axis=-1)[:, :, None, :]
+            lengths = np.log(rays / radii_px[:, None])
+            numbers = [peak[..., None], *(np.broadcast_to(a, (*peak.shape, a.shape[-1])) for a in (offset, lengths))]
+            target[own] = np.concatenate(numbers, axis=-1)[own]
         return target
 
 
-def discs_of(output: np.ndarray, detector: CentreDetector, image_shape) -> tuple[np.ndarray, np.ndarray]:
-    """(territories bool (n, H, W), scores float32 (n,)), best first, of one image's output (h, w, S, 4).
+def shapes_of(output: np.ndarray, detector: CentreDetector, image_shape) -> tuple[np.ndarray, np.ndarray]:
+    """(territories bool (n, H, W), scores float32 (n,)), best first, of one image's output (h, w, S, 3 + R).
 
-    A cell that is the highest of its 3 x 3 neighbours is a disc; of two discs with an IoU above detector.same_iou
-    the lower is dropped.
+    A cell that is the highest of its 3 x 3 neighbours is a unit; of two with an IoU above detector.same_iou the lower
+    is dropped.
     """
     with np.errstate(over="ignore"):
         scores = 1 / (1 + np.exp(-output[..., 0]))
@@ -200,7 +211,8 @@ def discs_of(output: np.ndarray, detector: CentreDetector, image_shape) -> tuple
     i, j, k = i[order], j[order], k[order]
     stride = image_shape[0] / output.shape[0]
     cy, cx = (i + 0.5 + output[i, j, k, 1]) * stride, (j + 0.5 + output[i, j, k, 2]) * stride
-    radii_px = np.asarray(detector.radii_px)[k] * np.exp(np.clip(output[i, j, k, 3], -1, 1))
-    found = discs(np.stack([cy, cx], axis=-1), radii_px, image_shape)
+    centres = np.stack([cy, cx], axis=-1)
+    rays_px = np.asarray(detector.radii_px)[k, None] * np.exp(np.clip(output[i, j, k, 3:], -1.5, 1.5))
+    found = stars(centres, rays_px, image_shape) if detector.rays > 1 else discs(centres, rays_px[:, 0], image_shape)
     kept = distinct(found, detector.same_iou)
     return found[kept], scores[i, j, k][kept].astype(np.float32)

@@ -1,8 +1,8 @@
 """The networks by name: PRESETS[task][name].
 
 `paper`: Ali et al. 2020 (III.B, III.C) as printed. `compact`: the same design, slimmed for ordinary laptops.
-`centre`: a segmentation without anchors. `refit`: the compact twitch network, given the least-squares signal, which it
-corrects.
+`centre`: a segmentation without anchors, whose territories are discs; `outline`: the same with territories of any
+outline. `refit`: the compact twitch network, given the least-squares signal, which it corrects.
 """
 
 from __future__ import annotations
@@ -111,6 +111,15 @@ _SEG_CENTRE = CentrePreset(
         loss_weights={"peak_loss": 1.0, "offset_loss": 1.0, "radius_loss": 2.0},
     ),
 )
+# Territories of any outline, from 1.5 to 18 mm.
+_SEG_OUTLINE = _SEG_CENTRE.changed(
+    {
+        "name": "outline",
+        "data": {"max_units": 40},
+        "centre.radii_px": (2.0, 2.8, 4.0, 5.6, 8.0, 11.2),
+        "centre.rays": 16,
+    }
+)
 _TWITCH_PAPER = TwitchPreset(
     name="paper",
     **_CROP,
@@ -140,7 +149,7 @@ _TWITCH_REFIT = _TWITCH_COMPACT.changed(
 )
 
 PRESETS: dict[str, dict[str, Preset]] = {
-    "seg": {preset.name: preset for preset in (_SEG_PAPER, _SEG_COMPACT, _SEG_CENTRE)},
+    "seg": {preset.name: preset for preset in (_SEG_PAPER, _SEG_COMPACT, _SEG_CENTRE, _SEG_OUTLINE)},
     "twitch": {preset.name: preset for preset in (_TWITCH_PAPER, _TWITCH_COMPACT, _TWITCH_REFIT)},
 }
 

@@ -110,6 +110,20 @@ def load_into(model, path, part: str = "") -> dict:
     return meta
 
 
+def load_alike(model, path) -> list[str]:
+    """Fill those weights of a model that a file of another preset has too, by name and shape -> their names. InputError
+    if there are none."""
+    _, arrays, _ = read(path)
+    own = arrays_of(model)
+    alike = [name for name in own if name in arrays and own[name].shape == arrays[name].shape]
+    if not alike:
+        raise InputError(f"{path}: no weight is like one of {model.preset.task} {model.preset.name}")
+    variables = dict(zip(own, _weights(model), strict=True))
+    for name in alike:
+        variables[name].assign(arrays[name])
+    return alike
+
+
 @contextlib.contextmanager
 def _opened(path):
     """The HDF5 file; InputError for one of another kind, or one that is cut short."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import MISSING, dataclass
 
+from muspipe.training.mixtures import MIXTURES
 from muspipe.training.schedules import SCHEDULES, Schedule, get_schedule
 from simulator.shared.settings import check, setting
 
@@ -42,8 +43,8 @@ class TrainSettings:
     data: str | None = setting(None, "data set made by `muspipe simulate`", metavar="DIR")
     scenario: str = setting(
         "paper",
-        "of the sequences: paper (default) or physiological; online also both, in turn",
-        choices=("paper", "physiological", "both"),
+        "of the sequences: paper (default), physiological or echo; online also both (the first two) or all, in turn",
+        choices=("paper", "physiological", "echo", *MIXTURES),
     )
     snr_db: float | tuple[float, float] | None = setting(
         None,
@@ -57,7 +58,7 @@ class TrainSettings:
         0.0, "share of the examples without noise, in phases with noise", least=0, most=1, metavar="P"
     )
     n_units: tuple[int, int] | None = setting(
-        None, "motor units of online sequences; default: the scenario's (5 30)", least=1, rising=True
+        None, "motor units of online sequences; default: the scenario's (5 30)", least=0, rising=True
     )
     weights: str | None = setting(
         None,
@@ -106,11 +107,10 @@ class TrainSettings:
 
     def simulations(self) -> list:
         """SimulationConfigs of the online sequences."""
-        from simulator import SimulationConfig
+        from muspipe.training.mixtures import mixture
 
-        names = ("paper", "physiological") if self.scenario == "both" else (self.scenario,)
         changes = {} if self.n_units is None else {"n_units": self.n_units}
-        return [SimulationConfig.scenario(name, **changes) for name in names]
+        return mixture(self.scenario, changes)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def test_every_field_is_documented():
 @pytest.mark.parametrize(
     "changes, named",
     [
-        ({"n_units": 0}, "n_units"),
+        ({"n_units": -1}, "n_units"),
         ({"n_units": (5, 3)}, "n_units"),
         ({"n_units": 2.5}, "n_units"),
         ({"frame_rate_hz": 0.0}, "frame_rate_hz"),
