@@ -99,17 +99,23 @@ class MuscleSequence:
         adds its own. In a scenario with echoes, the maps are those of the estimated velocity.
         """
         with one_blas_thread():
-            maps, signals = self.unit_components
-            if self.config.motion is not None:
-                more = motion.motion_components(self, maps, signals)
-                if self.config.tissue is not None:  # the layers outside the muscle stay still
-                    more = more[0] * outlines.muscle_share(self), more[1]
-                maps, signals = np.concatenate([maps, more[0]]), np.concatenate([signals, more[1]])
+            maps, signals = self.moving_components
             return (maps if self.config.echo is None else speckle.speckle_of(self).image(maps)), signals
 
     @property
+    def moving_components(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same of the tissue as it moves, motor units and motion: (maps (C, H, W), signals (C, T)), float32."""
+        maps, signals = self.unit_components
+        if self.config.motion is None:
+            return maps, signals
+        surfaces, waves = motion.motion_components(self, maps, signals)
+        if self.config.tissue is not None:  # the layers outside the muscle stay still
+            surfaces = surfaces * outlines.muscle_share(self)
+        return np.concatenate([maps, surfaces]), np.concatenate([signals, waves])
+
+    @property
     def unit_components(self) -> tuple[np.ndarray, np.ndarray]:
-        """The same of the motor units alone, as the tissue moves: (maps (C, H, W), signals (C, T)), float32."""
+        """The same of the motor units alone: (maps (C, H, W), signals (C, T)), float32."""
         config, nodes_s = self.config, tissue.delay_nodes_s(self.config)
         if self.tissue is not None:
             maps = outlines.response_maps(self, nodes_s)

@@ -47,10 +47,13 @@ class Scatterers:
     settings: EchoSettings
     strength: np.ndarray
     """complex64 (Z, X)"""
+    level: np.ndarray
+    """float32 (Z, X), the RMS of the strength over random scatterers is sqrt(2) times this"""
     axial_sd_mm: float
     lateral_sd_mm: np.ndarray
     """(Z,) SD of the point spread across, at each depth"""
-    attenuation_db_cm_mhz: float
+    noise_growth: np.ndarray
+    """(Z,) power of the electronic noise at each depth over its mean"""
     window_mm: tuple[float, float]
     """Axial and lateral window of the velocity estimate."""
     renewal: float
@@ -98,6 +101,8 @@ class Speckle:
     """float32 (H W, H W): the estimated velocity of each pixel from the true one of all"""
     electronic: np.ndarray
     """float32 (H, W): variance of the phase noise at an echo SNR of 0 dB"""
+    squared: np.ndarray
+    """float32 (H, W): the same of noise times noise, of two frames"""
     renewed: np.ndarray
     """float32 (H, W): variance of the phase that renewed scatterers add from frame to frame"""
     sigma_px: tuple[float, float]
@@ -112,11 +117,13 @@ class Speckle:
 
     def noise(self, snr_db: float) -> NoiseShape:
         """Of velocity that is estimated from echoes of this SNR [dB]."""
-        electronic = self.electronic * np.float32(10.0 ** (-snr_db / 10))
-        # w(t) - lag w(t - 1) with variance 2 e + r, and covariance -e with the frame before
-        part = float(np.mean(electronic) / np.mean(2 * electronic + self.renewed))
+        ratio = np.float32(10.0 ** (-snr_db / 10))
+        electronic = self.electronic * ratio
+        variance = 2 * electronic + self.squared * ratio**2 + self.renewed
+        # w(t) - lag w(t - 1) with this variance, and the covariance -electronic with the frame before
+        part = float(np.mean(electronic) / np.mean(variance))
         lag = (1 - np.sqrt(max(1 - 4 * part**2, 0))) / (2 * part) if part > 1e-6 else 0.0
-        sd = np.minimum(np.sqrt(2 * electronic + self.renewed), _LARGEST_PHASE_SD) * self.velocity_of_phase
+        sd = np.minimum(np.sqrt(variance), _LARGEST_PHASE_SD) * self.velocity_of_phase
         return NoiseShape(sd.astype(np.float32), self.sigma_px, float(lag))
 
 
@@ -151,9 +158,11 @@ def draw_scatterers(config: SimulationConfig, seed: int) -> Scatterers:
     for _ in range(rng.integers(settings.fasciae[0], settings.fasciae[1] + 1)):
         depth_mm = rng.random() * z_mm[-1] + rng.normal(0, 0.1) * (x_mm - x_mm.mean())
         level_db += settings.fascia_db * np.exp(-0.5 * ((z_mm[:, None] - depth_mm) / 0.3) ** 2)
-    strength *= (10.0 ** (level_db / 20)).astype(np.float32)
+    level = (10.0 ** (level_db / 20)).astype(np.float32)
+    growth = 10.0 ** (2 * attenuation * settings.centre_frequency_mhz * z_mm / 10 / 10)  # to the target and back
     width_mm = lateral_mm * np.sqrt(1 + ((z_mm - focus_mm) / settings.focal_length_mm) ** 2)
-    return Scatterers(settings, strength, axial_mm, width_mm, attenuation, window_mm, renewal)
+    growth /= growth.mean()
+    return Scatterers(settings, strength * level, level, axial_mm, width_mm, growth, window_mm, renewal)
 
 
 def samples_mm(config: SimulationConfig) -> tuple[np.ndarray, np.ndarray]:
@@ -189,22 +198,31 @@ def _speckle(config: SimulationConfig, seed: int) -> Speckle:
     sum_x = window_weights(x_mm, width, config.pixel_mm, scatterers.window_mm[1])
     power = np.abs(scatterers.echoes) ** 2
     summed = sum_z @ power @ sum_x.T
-    depth_cm = z_mm / 10
-    two_way_db = 2 * scatterers.attenuation_db_cm_mhz * settings.centre_frequency_mhz * depth_cm
-    growth = 10.0 ** (two_way_db / 10)
     mean_power = float(power.mean())
-    noise_power = (mean_power * growth / growth.mean()).astype(np.float32)[:, None]
-    cells = 4 * np.pi * scatterers.axial_sd_mm * scatterers.lateral_sd_mm[:, None] / np.prod(settings.grid_mm)
-    # As strong as the echoes it replaces, and alike over a cell of the point spread.
-    renewed = (scatterers.renewal * mean_power * np.maximum(cells, 1)).astype(np.float32)
+    noise_power = (mean_power * scatterers.noise_growth).astype(np.float32)[:, None]
+    # As strong as the echoes that it replaces, and alike over a cell of the point spread.
+    renewed = (scatterers.renewal * mean_power * _cells(scatterers)).astype(np.float32)[:, None]
+    g_z, g_x = sum_z**2, (sum_x**2).T
     wavelength_mm = settings.speed_of_sound_m_s / 1e3 / settings.centre_frequency_mhz
     return Speckle(
         seen=_matrix(_taps(scatterers, summed, sum_z, sum_x, config)),
-        electronic=0.5 * (sum_z**2 @ (power * noise_power) @ (sum_x**2).T) / summed**2,
-        renewed=0.5 * (sum_z**2 @ (power * renewed) @ (sum_x**2).T) / summed**2,
+        electronic=0.5 * (g_z @ (power * noise_power) @ g_x) / summed**2,
+        squared=0.5 * (g_z @ np.broadcast_to(noise_power**2, power.shape) @ g_x) / summed**2,
+        renewed=0.5 * (g_z @ (power * renewed) @ g_x) / summed**2,
         sigma_px=tuple(w / np.sqrt(12) / config.pixel_mm for w in scatterers.window_mm),
         velocity_of_phase=wavelength_mm * config.frame_rate_hz / (4 * np.pi),
     )
+
+
+def _cells(scatterers):
+    """(Z,) echo samples that are alike within the window. Two Gaussian fields of point spread s are alike over sqrt(2
+    pi) s along an axis; less, as far as the window, of SD w, is no wider than that."""
+    cells = 1.0
+    sds = scatterers.axial_sd_mm, scatterers.lateral_sd_mm
+    for sd_mm, window_mm, step_mm in zip(sds, scatterers.window_mm, scatterers.settings.grid_mm, strict=True):
+        wide = window_mm**2 / 6  # 2 w^2
+        cells = cells * np.maximum(np.sqrt(2 * np.pi) * sd_mm / step_mm * np.sqrt(wide / (sd_mm**2 + wide)), 1)
+    return np.broadcast_to(cells, scatterers.lateral_sd_mm.shape)
 
 
 def _taps(scatterers, summed, sum_z, sum_x, config):
