@@ -1,4 +1,4 @@
-"""Speed of the input pipeline on one core, beside the plain way in the same run.
+"""Speed of the input in NumPy on one core, beside the plain way in the same run.
 
     python experiments/benchmarks/bench_data.py
 
@@ -8,18 +8,13 @@ Takes about 40 s. Numbers to expect on one core of 2023, scenario paper:
 | noise from the bank | 400 cubes/s | 4,100, 70 x numpy's generator |
 | detection batches in NumPy | - | 290 sequences/s |
 | twitch crops in NumPy | - | 4,400 crops/s, 15 x a crop cut from a whole rendered sequence |
-tf.data, measured last and only where TensorFlow is installed, uses all cores (two: 200-250 sequences/s and 1,800-2,300
-crops/s).
+tf.data is measured beside the step that it feeds, by bench_input.py.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -97,41 +92,14 @@ def bench_loaders(source, scenario):
     )
 
 
-def bench_tensorflow(source, scenario):
-    """Measured in a process of its own, so that TensorFlow does not count in the peak memory of NumPy's batches."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        from muspipe.data.tfdata import detection_dataset, twitch_dataset
-    except ImportError:
-        print("tf.data: not measured, TensorFlow is not installed")
-        return
-    for make, size, what in ((detection_dataset, 8, "sequences"), (twitch_dataset, 32, "crops")):
-        batches = iter(make(source, BatchOptions(batch_size=size, snr_db=(10.0, 30.0)), n_epochs=None))
-        rate = examples_per_second(batches)
-        print(f"{scenario}: tf.data, {os.cpu_count()} cores: {rate:,.0f} {what}/s in batches of {size}")
-        del batches  # it would go on filling its buffer
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tensorflow", nargs="+", metavar="DATA", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.tensorflow:
-        for path in args.tensorflow:
-            with one_blas_thread():  # as in training
-                bench_tensorflow(open_dataset(path), Path(path).name)
-        return
     with one_blas_thread():
         bench_noise()
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / scenario for scenario in ("paper", "physiological")]
-        for path in paths:
-            generate_dataset(path, SimulationConfig.scenario(path.name), 2020, 1000, 0, 0)
-        for path in paths:
-            with one_blas_thread():
-                bench_loaders(open_dataset(path), path.name)
-        print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB", flush=True)
-        subprocess.run([sys.executable, __file__, "--tensorflow", *paths], check=True)
+        with tempfile.TemporaryDirectory() as folder:
+            for scenario in ("paper", "physiological"):
+                generate_dataset(Path(folder) / scenario, SimulationConfig.scenario(scenario), 2020, 1000, 0, 0)
+                bench_loaders(open_dataset(Path(folder) / scenario), scenario)
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import itertools
+import dataclasses
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,15 +84,18 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(source, options, task, seconds):
     """(loader's name, examples a second), the first batch left out; tf.data where TensorFlow is installed."""
+    from muspipe.training.examples import Examples, FixedEpochs, TensorFlowExamples
+
+    of_task = FixedEpochs(source).rows(task, options, 0)
+    options = dataclasses.replace(options, batch_size=min(options.batch_size, len(of_task)), drop_last=True)
     try:
-        name, batches = "tf.data", iter(task.tensorflow_batches(source, options, 0, None, 0))
+        name, examples = "tf.data", TensorFlowExamples(task, FixedEpochs(source), options)
     except ImportError:
-        name = "NumPy"
-        batches = itertools.chain.from_iterable(task.batches(source, options, epoch) for epoch in itertools.count())
+        name, examples = "NumPy", Examples(task, FixedEpochs(source), options)
+    batches = examples.stream(0, sys.maxsize, task.pixels, lambda truth, step: truth)
     next(batches)
-    start, n_examples = time.perf_counter(), 0
-    for batch in batches:
-        n_examples += len(next(iter(batch.values())))
-        if time.perf_counter() - start > seconds:
-            break
-    return name, n_examples / (time.perf_counter() - start)
+    start, n_batches = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        next(batches)
+        n_batches += 1
+    return name, n_batches * options.batch_size / (time.perf_counter() - start)

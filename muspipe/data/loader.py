@@ -13,6 +13,7 @@ from muspipe.data.options import BatchOptions
 from muspipe.data.pixels import standardise
 from muspipe.data.records import RecordMaker
 from muspipe.data.sources import crop_order, epoch_order
+from muspipe.data.stacks import truth_of
 
 
 def detection_batches(source, options: BatchOptions, epoch: int = 0) -> Iterator[dict[str, np.ndarray]]:
@@ -28,13 +29,13 @@ def detection_batch(maker: RecordMaker, epoch: int, indices) -> dict[str, np.nda
     images float32 (B, H, W, T, 1), standardised; boxes float32 (B, M, 4) (y1, x1, y2, x2) [px], y2 and x2 one past the
     last pixel; masks bool (B, M, H, W); class_ids int32 (B, M), 1 motor unit, 0 padding.
     """
-    records = [maker.detection(epoch, int(index)) for index in indices]
-    n_frames = records[0]["signals"].shape[1]
-    images = np.empty((len(records), *records[0]["maps"].shape[1:], n_frames, 1), np.float32)
-    for record, out in zip(records, images[..., 0], strict=True):
-        _render(record, maker.bank, out)
-        standardise(out)
-    return {"images": images} | {k: np.stack([r[k] for r in records]) for k in ("boxes", "masks", "class_ids")}
+    records = detection_records(maker, epoch, indices)
+    return {"images": pixels(records, maker.bank)} | truth_of(records)
+
+
+def detection_records(maker: RecordMaker, epoch: int, indices) -> list[dict]:
+    """The records of such a batch."""
+    return [maker.detection(epoch, int(index)) for index in indices]
 
 
 def twitch_batches(source, options: BatchOptions, epoch: int = 0) -> Iterator[dict[str, np.ndarray]]:
@@ -53,16 +54,24 @@ def twitch_batch(maker: RecordMaker, epoch: int, rows) -> dict[str, np.ndarray]:
     train's largest magnitude; scales float32 (B,), the velocity that becomes 1 when standardised. With options.refit
     also signals float32 (B, T), the least-squares estimates of the trains.
     """
-    records = [maker.twitch(epoch, *map(int, row)) for row in rows]
+    records = twitch_records(maker, epoch, rows)
+    return {"crops": pixels(records, maker.bank)} | truth_of(records)
+
+
+def twitch_records(maker: RecordMaker, epoch: int, rows) -> list[dict]:
+    """The records of such a batch."""
+    return [maker.twitch(epoch, *map(int, row)) for row in rows]
+
+
+def pixels(records: list[dict], bank) -> np.ndarray:
+    """Images, or crops, of records: rendered, with noise, standardised, float32 (B, H, W, T, 1)."""
     n_frames = records[0]["signals"].shape[1]
-    crops = np.empty((len(records), *records[0]["maps"].shape[1:], n_frames, 1), np.float32)
-    for record, out in zip(records, crops[..., 0], strict=True):
-        _render(record, maker.bank, out)
-        out -= record["sequence_mean"]
-        out *= (record["inside"] / record["sequence_sd"])[..., None]
-    names = {"masks": "mask", "trains": "train", "amplitudes": "amplitude", "scales": "sequence_sd"}
-    names |= {"signals": "signal"} if maker.options.refit else {}
-    return {"crops": crops} | {k: np.stack([r[name] for r in records]) for k, name in names.items()}
+    out = np.empty((len(records), *records[0]["maps"].shape[1:], n_frames, 1), np.float32)
+    for record, images in zip(records, out[..., 0], strict=True):
+        _render(record, images)
+        _add_noise(record, bank, images)
+        _standardise(record, images)
+    return out
 
 
 def _cut(order, options):
@@ -70,13 +79,18 @@ def _cut(order, options):
         yield order[batch * options.batch_size : (batch + 1) * options.batch_size]
 
 
-def _render(record, bank, out):
-    """Render a record, noise included, into `out` (H, W, T)."""
+def _render(record, out):
+    """The pixels of a record without noise, into `out` (H, W, T)."""
     maps, signals = record["maps"], record["signals"]
     np.matmul(maps.reshape(len(maps), np.prod(maps.shape[1:])).T, signals, out=out.reshape(-1, signals.shape[1]))
-    if bank is not None and "noise_map" in record:
+
+
+def _add_noise(record, bank, out):
+    if bank is None:
+        return
+    if record.get("noise_shaped"):
         out += _shaped_noise(record, bank, out.shape)
-    elif bank is not None:
+    else:
         bank.add(out, int(record["noise_offset"]), record["noise_sd"])
 
 
@@ -89,3 +103,12 @@ def _shaped_noise(record, bank, shape):
     noise = noise[:, :, 1:] - record["noise_lag"] * noise[:, :, :-1]
     noise *= record["noise_map"][:, :, None]
     return noise
+
+
+def _standardise(record, out):
+    """A sequence by its own moments; a crop by those of its sequence, which come with it."""
+    if "inside" not in record:
+        standardise(out)
+        return
+    out -= record["sequence_mean"]
+    out *= (record["inside"] / record["sequence_sd"])[..., None]

@@ -62,7 +62,7 @@ class Noise:
         """What a loader needs for the part of the image that begins at the corner, size x size; None: all of it.
 
         noise_offset, noise_sd; of shaped noise also noise_map (S, S), noise_rows and noise_columns (S, S + 8), which
-        smooth white noise (S + 8, S + 8, T + 1) to (S, S, T + 1), and noise_lag."""
+        smooth white noise (S + 8, S + 8, T + 1) to (S, S, T + 1), noise_lag, and noise_shaped, which is true."""
         fields = {"noise_offset": np.int64(self.offset), "noise_sd": np.float32(self.sd)}
         if self.shape is None:
             return fields
@@ -70,12 +70,29 @@ class Noise:
         rows, columns = (smoothing(side, sigma) for side, sigma in zip(sd.shape, self.shape.sigma_px, strict=True))
         scale = np.float32(1 / np.sqrt(1 + self.shape.lag**2))
         shaped = {"noise_map": sd * scale, "noise_rows": rows, "noise_columns": columns}
-        return fields | shaped | {"noise_lag": np.float32(self.shape.lag)}
+        return fields | shaped | {"noise_lag": np.float32(self.shape.lag), "noise_shaped": np.bool_(True)}
+
+
+def not_shaped(side: tuple[int, int]) -> dict[str, np.ndarray]:
+    """The fields of shaped noise in a record (H, W) whose noise is white, beside others whose noise is not."""
+    height, width = side
+    return {
+        "noise_map": np.zeros(side, np.float32),
+        "noise_rows": np.zeros((height, height + 2 * MARGIN_PX), np.float32),
+        "noise_columns": np.zeros((width, width + 2 * MARGIN_PX), np.float32),
+        "noise_lag": np.float32(0),
+        "noise_shaped": np.bool_(False),
+    }
 
 
 def noise_values(height: int, width: int, n_frames: int, shaped: bool) -> int:
     """Normal numbers that the noise of an example takes."""
     return (height + 2 * MARGIN_PX) * (width + 2 * MARGIN_PX) * (n_frames + 1) if shaped else height * width * n_frames
+
+
+def configs_of(source) -> list:
+    """The SimulationConfigs of a source's sequences: of one that mixes several, all."""
+    return [source.config] if not hasattr(source, "sources") else [inner.config for inner in source.sources]
 
 
 class RecordMaker:
@@ -87,6 +104,7 @@ class RecordMaker:
     def __init__(self, source, options: BatchOptions):
         self.source = source
         self.options = options
+        self.mixed = options.noisy and any(config.echo is not None for config in configs_of(source))
         self.bank: NoiseBank | None = None
         if options.noisy:
             self.bank = shared_bank(options.noise_bank_values, options.seed)
@@ -110,6 +128,10 @@ class RecordMaker:
         sd = noise_sd(parts.power, snr_db) if shape is None else np.float32(1)
         return code_used, Noise(offset, sd, shape)
 
+    def _fields(self, noise, side, *part):
+        """Of a record's noise; all records of a source have the same."""
+        return (not_shaped(side) if self.mixed else {}) | noise.fields(*part)
+
     def detection(self, epoch: int, index: int) -> dict[str, np.ndarray]:
         """Record of sequence `index`: maps (C, H, W), signals (C, T), the noise (see `Noise.fields`), and the truth
         (boxes, masks, class_ids; see geometry.detection_truth)."""
@@ -119,7 +141,7 @@ class RecordMaker:
         return {
             "maps": np.ascontiguousarray(flip(parts.maps, code)),
             "signals": parts.signals,
-            **noise.fields(),
+            **self._fields(noise, parts.maps.shape[1:]),
             **detection_truth(flip(parts.masks, code), self.options.max_units),
         }
 
@@ -145,7 +167,7 @@ class RecordMaker:
         record = {
             "maps": maps[present],
             "signals": parts.signals[present],
-            **noise.fields(corner, size),
+            **self._fields(noise, (size, size), corner, size),
             "sequence_mean": np.float32(parts.mean),
             "sequence_sd": sequence_sd,
             "inside": crop(np.ones(mask.shape, np.float32), corner, size),

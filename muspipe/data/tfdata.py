@@ -1,90 +1,73 @@
-"""The batches of loader.py as tf.data pipelines. Nothing else in the input needs TensorFlow.
+"""The batches of loader.py as a tf.data pipeline, step after step. Nothing else in the input needs TensorFlow.
 
-Records come from Python, a few hundred kB each; rendering, noise and standardising run in TensorFlow's threads.
-B examples a batch, H x W px, T frames, M = options.max_units, S = options.crop_px.
+Records come from Python, a few hundred kB an example; their pixels, 6.6 MB a sequence, are made by TensorFlow where the
+network runs and never pass through NumPy: by tf.data's threads on a CPU, by the accelerator where there is one.
+B examples a batch, H x W px, T frames.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import tensorflow as tf
 
-from muspipe.data.options import BatchOptions
-from muspipe.data.records import RecordMaker
-from muspipe.data.sources import crop_order, epoch_order
+from muspipe.data.stacks import makings_of
 
 
-def detection_dataset(
-    source, options: BatchOptions, first_epoch: int = 0, n_epochs: int | None = 1, first_batch: int = 0
-) -> tf.data.Dataset:
-    """Batches as in loader.detection_batches, for `n_epochs` epochs from `first_epoch` (None: without end).
+def stream(
+    make: Callable[[int], tuple[list[dict], dict]], bank, name: str, first: int, end: int, device: str | None = None
+) -> Iterator[dict[str, tf.Tensor]]:
+    """The batch of each step from `first` to `end`, made some steps ahead: its pixels, (B, H, W, T, 1), by this name,
+    and what else there is.
 
-    The first epoch begins with its batch `first_batch`; those before it are not made.
+    make: step -> (records of the batch, the rest as NumPy arrays); what it raises is raised here. bank: the records'
+    NoiseBank, None without noise. device: that makes the pixels, as "GPU:0"; None: tf.data's threads.
     """
-    maker = RecordMaker(source, options)
-    bank = _bank_tensor(maker)
-    config, rows = source.config, options.max_units
-    height_px, width_px = config.image_shape
-    specs = {
-        "maps": tf.TensorSpec((None, height_px, width_px), tf.float32),
-        "signals": tf.TensorSpec((None, config.n_frames), tf.float32),
-        "noise_offset": tf.TensorSpec((), tf.int64),
-        "noise_sd": tf.TensorSpec((), tf.float32),
-        "boxes": tf.TensorSpec((rows, 4), tf.float32),
-        "masks": tf.TensorSpec((rows, height_px, width_px), tf.bool),
-        "class_ids": tf.TensorSpec((rows,), tf.int32),
-    }
+    if first >= end:
+        return
+    call, values = _Call(make, first), None if bank is None else _bank_values(bank, device)
+    batches = tf.data.Dataset.range(first, end).map(call, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    if device is None:
 
-    def order(epoch):
-        return epoch_order(len(source), options.seed, int(epoch), options.shuffle)[:, None]
+        def with_pixels(makings, rest):
+            return pixels(makings, values), rest
 
-    def example(epoch, row):
-        record = _call(maker.detection, specs, epoch, row[0])
-        images = standardise(add_noise(render(record["maps"], record["signals"]), bank, record))
-        return {"images": images[..., None]} | {name: record[name] for name in ("boxes", "masks", "class_ids")}
+        batches = batches.map(with_pixels, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+    else:
+        batches = batches.apply(tf.data.experimental.prefetch_to_device(f"/{device}", 2))
+    try:
+        for images, rest in batches:
+            if device is not None:
+                with tf.device(device):
+                    images = _pixels_at_once(images, values)
+            yield {name: images} | rest
+    except tf.errors.OpError:
+        if call.error is None:
+            raise
+        raise call.error from None
 
-    return _epochs(order, 1, example, options, len(source), (first_epoch, first_batch), n_epochs)
+
+def accelerator() -> str | None:
+    """The first GPU, None where there is none: the device that makes pixels fastest."""
+    found = tf.config.list_logical_devices("GPU")
+    return f"GPU:{found[0].name.rsplit(':', 1)[-1]}" if found else None
 
 
-def twitch_dataset(
-    source, options: BatchOptions, first_epoch: int = 0, n_epochs: int | None = 1, first_batch: int = 0
-) -> tf.data.Dataset:
-    """Batches as in loader.twitch_batches; the epochs are chosen as in `detection_dataset`."""
-    maker = RecordMaker(source, options)
-    bank = _bank_tensor(maker)
-    size, n_frames = options.crop_px, source.config.n_frames
-    n_units = source.n_units
-    specs = {
-        "maps": tf.TensorSpec((None, size, size), tf.float32),
-        "signals": tf.TensorSpec((None, n_frames), tf.float32),
-        "noise_offset": tf.TensorSpec((), tf.int64),
-        "noise_sd": tf.TensorSpec((), tf.float32),
-        "sequence_mean": tf.TensorSpec((), tf.float32),
-        "sequence_sd": tf.TensorSpec((), tf.float32),
-        "inside": tf.TensorSpec((size, size), tf.float32),
-        "mask": tf.TensorSpec((size, size), tf.bool),
-        "train": tf.TensorSpec((n_frames,), tf.float32),
-        "amplitude": tf.TensorSpec((), tf.float32),
-    }
-    if options.refit:
-        specs["signal"] = tf.TensorSpec((n_frames,), tf.float32)
+def pixels(makings: dict, bank_values) -> tf.Tensor:
+    """Images, or crops, (B, H, W, T, 1) of stacked records (stacks.makings_of): rendered, with noise, standardised.
 
-    def order(epoch):
-        return crop_order(n_units, options.seed, int(epoch), options.shuffle, options.shuffle_block)
+    bank_values: a float32 vector, or None: no noise.
+    """
 
-    def example(epoch, row):
-        record = _call(maker.twitch, specs, epoch, row[0], row[1], row[2])
-        crop = add_noise(render(record["maps"], record["signals"]), bank, record) - record["sequence_mean"]
-        crop *= (record["inside"] / record["sequence_sd"])[..., None]
-        return {
-            "crops": crop[..., None],
-            "masks": record["mask"],
-            "trains": record["train"],
-            "amplitudes": record["amplitude"],
-            "scales": record["sequence_sd"],
-        } | ({"signals": record["signal"]} if options.refit else {})
+    def example(record):
+        images = render(record["maps"], record["signals"])
+        return standardise(add_noise(images, bank_values, record), record)[..., None]
 
-    return _epochs(order, 3, example, options, int(n_units.sum()), (first_epoch, first_batch), n_epochs)
+    height_px, width_px, n_frames = *makings["maps"].shape[2:], makings["signals"].shape[2]
+    spec = tf.TensorSpec((height_px, width_px, n_frames, 1), tf.float32)
+    return tf.map_fn(example, makings, fn_output_signature=spec)
 
 
 def render(maps, signals):
@@ -94,58 +77,82 @@ def render(maps, signals):
     return tf.reshape(flat, (height_px, width_px, n_frames))
 
 
-def add_noise(images, bank, record):
+def add_noise(images, bank_values, record):
     """Add the record's cut of the noise bank (a float32 vector, or None: no noise) to its images."""
-    if bank is None:
+    if bank_values is None:
         return images
-    cut = bank[record["noise_offset"] : record["noise_offset"] + tf.size(images, tf.int64)]
-    return images + record["noise_sd"] * tf.reshape(cut, tf.shape(images))
+
+    def white():
+        cut = bank_values[record["noise_offset"] : record["noise_offset"] + tf.size(images, tf.int64)]
+        return record["noise_sd"] * tf.reshape(cut, tf.shape(images))
+
+    if "noise_shaped" not in record:
+        return images + white()
+    return images + tf.cond(record["noise_shaped"], lambda: _shaped_noise(record, bank_values, images.shape[2]), white)
 
 
-def standardise(images):
-    """Zero mean and unit SD over one whole sequence; a constant one becomes zero."""
+def _shaped_noise(record, bank_values, n_frames):
+    """As loader's: smoothed over rows and columns, differenced in time, uneven over the image."""
+    rows, columns = record["noise_rows"], record["noise_columns"]
+    height, width = rows.shape[1], columns.shape[1]
+    cut = bank_values[record["noise_offset"] : record["noise_offset"] + height * width * (n_frames + 1)]
+    noise = rows @ tf.reshape(cut, (height, -1))
+    noise = columns @ tf.reshape(noise, (-1, width, n_frames + 1))
+    noise = noise[:, :, 1:] - record["noise_lag"] * noise[:, :, :-1]
+    return noise * record["noise_map"][:, :, None]
+
+
+def standardise(images, record):
+    """A sequence by its own moments, a constant one becomes zero; a crop by those of its sequence, which come with
+    it."""
+    if "inside" in record:
+        return (images - record["sequence_mean"]) * (record["inside"] / record["sequence_sd"])[..., None]
     images -= tf.reduce_mean(images)
     return tf.math.divide_no_nan(images, tf.sqrt(tf.reduce_mean(tf.square(images))))
 
 
-def _bank_tensor(maker):
-    if maker.bank is None:
-        return None
-    with tf.device("CPU:0"):  # where tf.data runs
-        return tf.constant(maker.bank.values)
+_pixels_at_once = tf.function(pixels, reduce_retracing=True)
+"""Traced once a process, however many streams there are."""
 
 
-def _call(method, specs, *arguments):
-    """Record of `method(*arguments)`, a dictionary of NumPy arrays, as tensors of these specs."""
-
-    def flat(*numbers):
-        record = method(*(int(number) for number in numbers))
-        return [np.asarray(record[name], spec.dtype.as_numpy_dtype) for name, spec in specs.items()]
-
-    tensors = tf.numpy_function(flat, arguments, [spec.dtype for spec in specs.values()])
-    return {name: tf.ensure_shape(x, spec.shape) for x, (name, spec) in zip(tensors, specs.items(), strict=True)}
+@functools.lru_cache(maxsize=4)
+def _bank_values(bank, device):
+    """Of a NoiseBank, where they are needed; kept, as each phase and each validation streams anew."""
+    with tf.device(device or "CPU:0"):
+        return tf.constant(bank.values)
 
 
-def _epochs(order, n_columns, example, options, n_examples, first, n_epochs):
-    """Epoch after epoch: order(epoch) gives rows (N, n_columns), example(epoch, row) the example of each.
+class _Call:
+    """make(step) as a function of TensorFlow; what it raised last is kept. The batch of step `first` tells what all
+    batches hold; they differ in the number of components."""
 
-    first: (epoch, batch) to begin with.
-    """
-    first_epoch, first_batch = first
+    def __init__(self, make, first):
+        self.make, self.error = make, None
+        makings, rest = self._arrays(first)
+        self._specs = [
+            {name: tf.TensorSpec(self._shape(name, array), array.dtype) for name, array in arrays.items()}
+            for arrays in (makings, rest)
+        ]
 
-    def of_epoch(epoch):
-        rows = tf.ensure_shape(tf.numpy_function(order, [epoch], tf.int64), (None, n_columns))
-        rows = rows[tf.where(epoch == first_epoch, first_batch * options.batch_size, 0) :]
-        examples = tf.data.Dataset.from_tensor_slices(rows).map(
-            lambda row: example(epoch, row), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    def __call__(self, step):
+        flat_specs = [spec for specs in self._specs for spec in specs.values()]
+        tensors = iter(tf.numpy_function(self._flat, [step], [spec.dtype for spec in flat_specs]))
+        return tuple(
+            {name: tf.ensure_shape(next(tensors), spec.shape) for name, spec in specs.items()} for specs in self._specs
         )
-        return examples.batch(options.batch_size, drop_remainder=options.drop_last)
 
-    if n_epochs is None:
-        epochs = tf.data.Dataset.counter(first_epoch)
-        n_batches = tf.data.INFINITE_CARDINALITY
-    else:
-        epochs = tf.data.Dataset.range(first_epoch, first_epoch + n_epochs)
-        n_batches = n_epochs * options.n_batches(n_examples) - first_batch
-    batches = epochs.flat_map(of_epoch).apply(tf.data.experimental.assert_cardinality(n_batches))
-    return batches.prefetch(tf.data.AUTOTUNE)
+    def _flat(self, step):
+        try:
+            arrays = self._arrays(int(step))
+        except Exception as error:
+            self.error = error
+            raise
+        return [own[name] for own, specs in zip(arrays, self._specs, strict=True) for name in specs]
+
+    def _arrays(self, step):
+        records, rest = self.make(step)
+        return makings_of(records), {name: np.asarray(array) for name, array in rest.items()}
+
+    @staticmethod
+    def _shape(name, array):
+        return (len(array), None, *array.shape[2:]) if name in ("maps", "signals") else array.shape

@@ -71,9 +71,11 @@ class Preset:
 
 class PresetNetwork(keras.Model):
     """preset: its Preset; layers_model: the layers as a functional model. Subclasses have `call`,
-    `compute_loss(x=inputs, y_pred=outputs)`, and `preset_class`, with which they are made again from plain values."""
+    `compute_loss(x=inputs, y_pred=outputs)`, and `preset_class`, with which they are made again from plain values.
+    What they train on is their input `pixels`, and `truth_inputs(truth)`."""
 
     preset_class: type[Preset]
+    pixels: str
     loss_names: tuple[str, ...] = ()
     freezable: tuple[str, ...] = ()
 

@@ -114,6 +114,7 @@ class CentreNetwork(PresetNetwork):
 
     preset_class = CentrePreset
     loss_names = LOSS_NAMES
+    pixels = "images"
 
     def __init__(self, preset: CentrePreset, name: str = "centre"):
         super().__init__(preset, centre_layers(preset), name)
@@ -142,11 +143,14 @@ class CentreNetwork(PresetNetwork):
             total = total + self.preset.centre.loss_weights[name] * loss
         return total
 
-    def batch_inputs(self, batch: dict) -> dict[str, np.ndarray]:
+    def batch_inputs(self, batch: dict) -> dict:
         """What the network trains on, from a batch of `detection_batches`."""
-        examples = zip(batch["masks"], batch["class_ids"], strict=True)
-        target = [self._target(masks[class_ids == MOTOR_UNIT]) for masks, class_ids in examples]
-        return {"images": batch["images"], "target": np.stack(target)}
+        return {self.pixels: batch["images"]} | self.truth_inputs(batch)
+
+    def truth_inputs(self, truth: dict) -> dict[str, np.ndarray]:
+        """The same without the images, from a batch's truth."""
+        examples = zip(truth["masks"], truth["class_ids"], strict=True)
+        return {"target": np.stack([self._target(masks[class_ids == MOTOR_UNIT]) for masks, class_ids in examples])}
 
     def load_initial_weights(self, path) -> None:
         """All weights from a file of muspipe of the same preset; of another preset of centres, those of all layers that

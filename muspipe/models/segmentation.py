@@ -108,6 +108,7 @@ class Segmentation(MaskRCNN):
     mode, seed: see MaskRCNN."""
 
     loss_names = LOSS_NAMES
+    pixels = "input_image"
     freezable = ("resnet",)
 
     def __init__(self, preset: SegmentationPreset, mode: str = "training", *, seed: int = 0, name="segmentation"):
@@ -116,13 +117,17 @@ class Segmentation(MaskRCNN):
         self.preset = preset
         self._anchors_px = config_anchors(self.config)
 
-    def batch_inputs(self, batch: dict) -> dict[str, np.ndarray]:
+    def batch_inputs(self, batch: dict) -> dict:
         """What the network trains on, from a batch of `detection_batches` and its `rng`, a Generator that thins out the
         RPN's targets."""
-        examples = zip(batch["boxes"], batch["masks"], batch["class_ids"], strict=True)
-        truth = [self._truth(boxes, masks, class_ids, batch["rng"]) for boxes, masks, class_ids in examples]
-        inputs = {name: np.stack([example[name] for example in truth]) for name in truth[0]}
-        return {"input_image": batch["images"], "input_image_meta": self.image_metas(len(truth))} | inputs
+        return {self.pixels: batch["images"]} | self.truth_inputs(batch)
+
+    def truth_inputs(self, truth: dict) -> dict[str, np.ndarray]:
+        """The same without the images, from a batch's truth and its `rng`."""
+        examples = zip(truth["boxes"], truth["masks"], truth["class_ids"], strict=True)
+        inputs = [self._truth(boxes, masks, class_ids, truth["rng"]) for boxes, masks, class_ids in examples]
+        stacked = {name: np.stack([example[name] for example in inputs]) for name in inputs[0]}
+        return {"input_image_meta": self.image_metas(len(inputs))} | stacked
 
     def image_metas(self, n: int) -> np.ndarray:
         """float32 (n, 14): whole images, nothing resized, both classes active."""

@@ -111,6 +111,7 @@ class TwitchNetwork(PresetNetwork):
     velocity. To train, the dict also holds trains (B, T) and amplitudes (B,)."""
 
     preset_class = TwitchPreset
+    pixels = "crops"
 
     def __init__(self, preset: TwitchPreset, name: str = "twitch"):
         super().__init__(preset, twitch_layers(preset), name)
@@ -123,10 +124,14 @@ class TwitchNetwork(PresetNetwork):
         weight = self.preset.correlation_weight
         return loss + weight * decorrelation(x["trains"], y_pred) if weight else loss
 
-    def batch_inputs(self, batch: dict) -> dict[str, np.ndarray]:
+    def batch_inputs(self, batch: dict) -> dict:
         """What the network trains on, from a batch of `twitch_batches`."""
-        names = (*self.preset.input_names(), "trains", "amplitudes")
-        return {name: np.asarray(batch[name], np.float32) for name in names}
+        return {self.pixels: batch["crops"]} | self.truth_inputs(batch)
+
+    def truth_inputs(self, truth: dict) -> dict[str, np.ndarray]:
+        """The same without the crops, from a batch's truth."""
+        names = {*self.preset.input_names(), "trains", "amplitudes"} - {self.pixels}
+        return {name: np.asarray(truth[name], np.float32) for name in names}
 
     def load_initial_weights(self, path) -> None:
         """All weights, from a weight file of the same preset. InputError if they do not fit."""

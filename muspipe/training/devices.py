@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 
 import keras
-import numpy as np
 
 from muspipe.errors import InputError
 
@@ -23,11 +22,11 @@ class OneDevice:
         """In which the model is built and compiled."""
         return contextlib.nullcontext()
 
-    def train(self, model, inputs: dict[str, np.ndarray]) -> dict[str, float]:
-        """One step -> the losses by name."""
+    def train(self, model, inputs: dict) -> dict[str, float]:
+        """One step -> the losses by name. inputs: arrays or tensors by name."""
         return self._losses(model, model.train_on_batch(inputs, return_dict=True))
 
-    def validate(self, model, inputs: dict[str, np.ndarray]) -> dict[str, float]:
+    def validate(self, model, inputs: dict) -> dict[str, float]:
         """The losses by name; nothing is trained."""
         return self._losses(model, model.test_on_batch(inputs, return_dict=True))
 
@@ -79,7 +78,7 @@ class MirroredDevices(OneDevice):
 
         def part(context):
             i = context.replica_id_in_sync_group
-            return {name: self._tf.constant(array[i * share : (i + 1) * share]) for name, array in inputs.items()}
+            return {name: self._tf.convert_to_tensor(x[i * share : (i + 1) * share]) for name, x in inputs.items()}
 
         parts = self.strategy.experimental_distribute_values_from_function(part)
         return self._losses(model, self._compiled(model, training)(parts))

@@ -10,14 +10,16 @@ import itertools
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from muspipe.data import loader
 from muspipe.data.options import BatchOptions
 from muspipe.data.records import RecordMaker
 from muspipe.data.sources import OnlineSource
+from muspipe.data.stacks import truth_of
 from muspipe.errors import InputError
 
 _TRAIN, _VAL, _INPUTS = 2001, 2002, 2003  # first numbers of the spawn keys
@@ -80,7 +82,8 @@ class FixedEpochs:
 
 
 class Examples:
-    """batch(step) of a task (see tasks.py), as muspipe.data.loader makes it. epochs: OnlineEpochs or FixedEpochs."""
+    """The batches of a task (see tasks.py) by step, from 0, made by NumPy. epochs: OnlineEpochs or FixedEpochs. Threads
+    may share this."""
 
     def __init__(self, task, epochs, options: BatchOptions):
         self.task, self.epochs, self.options = task, epochs, options
@@ -96,27 +99,46 @@ class Examples:
     def _make_epoch(self, epoch):
         return RecordMaker(self.epochs.source(epoch), self.options), self.epochs.rows(self.task, self.options, epoch)
 
-    def batch(self, step: int) -> dict[str, np.ndarray]:
-        """The batch of a step, from 0. Threads may share this."""
+    def _at(self, step):
+        """(maker, epoch, rows) of a step's batch."""
         epoch, index = divmod(step, self.batches_an_epoch)
         with self._lock:  # an epoch is made once
             maker, rows = self._epoch(epoch)
-        rows = rows[index * self.options.batch_size :][: self.options.batch_size]
-        return self.task.batch(maker, epoch, rows)
+        return maker, epoch, rows[index * self.options.batch_size :][: self.options.batch_size]
 
-    def stream(self, convert, first: int, end: int) -> Iterator:
-        """convert(batch of the step, step) for each step from `first` to `end`, made some steps ahead."""
-        yield from stream(lambda step: convert(self.batch(step), step), first, end)
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        """The batch of a step, as muspipe.data.loader makes it."""
+        return next(self.stream(step, step + 1, self.task.pixels, lambda truth, step: truth))
+
+    def stream(self, first: int, end: int, pixels: str, convert: Callable) -> Iterator[dict]:
+        """The batch of each step from `first` to `end`, made some steps ahead: its pixels by the name `pixels`, and
+        convert(truth of the batch, step), where truth is all but the pixels."""
+
+        def make(step):
+            maker, epoch, rows = self._at(step)
+            records = self.task.records(maker, epoch, rows)
+            return {pixels: loader.pixels(records, maker.bank)} | convert(truth_of(records), step)
+
+        return stream(make, first, end)
 
 
 class TensorFlowExamples(Examples):
-    """The same batches, but for rounding, of a data set through its tf.data pipeline."""
+    """The same batches, but for rounding, as tensors, through tf.data. device: as of tfdata.stream; by default an
+    accelerator if there is one."""
 
-    def stream(self, convert, first, end):
-        epoch, index = divmod(first, self.batches_an_epoch)
-        dataset = self.task.tensorflow_batches(self.epochs.source(0), self.options, epoch, None, index)
-        steps_and_batches = zip(range(first, end), dataset.as_numpy_iterator(), strict=False)
-        yield from _ahead(convert, ((batch, step) for step, batch in steps_and_batches))
+    def __init__(self, task, epochs, options: BatchOptions, device: str | None = None):
+        from muspipe.data import tfdata  # here, as not everyone has TensorFlow
+
+        super().__init__(task, epochs, options)
+        self._tfdata, self._device = tfdata, device or tfdata.accelerator()
+
+    def stream(self, first, end, pixels, convert):
+        def make(step):
+            records = self.task.records(*self._at(step))
+            return records, convert(truth_of(records), step)
+
+        bank = self._at(first)[0].bank
+        return self._tfdata.stream(make, bank, pixels, first, end, self._device)
 
 
 def _filled(rows, n):
@@ -140,23 +162,18 @@ def stream(make, first: int, end: int, n_threads: int | None = None) -> Iterator
 
     What make raises is raised here. n_threads: default one for each core beyond two, up to 12.
     """
-    yield from _ahead(make, ((step,) for step in range(first, end)), n_threads)
-
-
-def _ahead(make, calls, n_threads=None):
-    """make(*arguments) of each of the calls, in order."""
     n_threads = n_threads or min(12, max(1, (os.cpu_count() or 1) - 2))
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="examples")
     ahead: queue.Queue = queue.Queue()
     try:
-        upcoming = iter(calls)
-        for arguments in itertools.islice(upcoming, n_threads + 2):
-            ahead.put(pool.submit(make, *arguments))
+        steps = iter(range(first, end))
+        for step in itertools.islice(steps, n_threads + 2):
+            ahead.put(pool.submit(make, step))
         while not ahead.empty():
             result = ahead.get().result()
-            arguments = next(upcoming, None)
-            if arguments is not None:
-                ahead.put(pool.submit(make, *arguments))
+            step = next(steps, None)
+            if step is not None:
+                ahead.put(pool.submit(make, step))
             yield result
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

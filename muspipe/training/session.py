@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from muspipe.data.sources import open_dataset
 from muspipe.errors import InputError
 from muspipe.models.base import freeze
 from muspipe.training.devices import OneDevice
-from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, input_rng, stream
+from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, input_rng
 from muspipe.training.run_folder import Plan
 from muspipe.training.run_settings import TrainSettings
 from muspipe.training.schedules import Phase, make_optimizer
@@ -50,10 +50,9 @@ class Session:
             freeze(self.model, phase.frozen)
             self.model.compile(optimizer=make_optimizer(phase))
         options = self.batch_options(phase)
-        through_tensorflow = self.plan.settings.data is not None and keras.backend.backend() == "tensorflow"
-        kind = TensorFlowExamples if through_tensorflow else Examples
-        train = kind(self.task, self.train_epochs, options)
-        return PhaseOfSession(self, phase.name, end, train, Examples(self.task, self.val_epochs, options))
+        kind = TensorFlowExamples if keras.backend.backend() == "tensorflow" else Examples
+        train, validation = (kind(self.task, epochs, options) for epochs in (self.train_epochs, self.val_epochs))
+        return PhaseOfSession(self, phase.name, end, train, validation)
 
     def batch_options(self, phase: Phase) -> BatchOptions:
         """What the batches of a phase are."""
@@ -67,9 +66,14 @@ class Session:
             **self.plan.preset.batch_options(),
         )
 
-    def inputs(self, batch: dict, *key: int) -> dict[str, np.ndarray]:
-        """What the network takes, from a batch. key: as of `input_rng`."""
-        return self.model.batch_inputs(batch | {"rng": input_rng(self.plan.settings.seed, *key)})
+    def inputs(self, examples: Examples, first: int, end: int, key: Callable[[int], tuple]) -> Iterator[dict]:
+        """What the network takes in the steps from `first` to `end` of these examples. key: step -> that of
+        `input_rng`."""
+
+        def truth_inputs(truth, step):
+            return self.model.truth_inputs(truth | {"rng": input_rng(self.plan.settings.seed, *key(step))})
+
+        return examples.stream(first, end, self.model.pixels, truth_inputs)
 
 
 class PhaseOfSession:
@@ -79,24 +83,24 @@ class PhaseOfSession:
         self.session, self.name, self.end, self.train = session, name, end, train
         self.validation = validation
         self.n_val = min(session.plan.settings.val_batches, validation.batches_an_epoch)
-        drawn = session.plan.schedule.validation == "drawn"
-        self._fixed = None if drawn else [session.inputs(validation.batch(i), i) for i in range(self.n_val)]
+        self._drawn = session.plan.schedule.validation == "drawn"
 
-    def validation_inputs(self, step: int) -> Iterator[dict[str, np.ndarray]]:
+    def validation_inputs(self, step: int) -> Iterator[dict]:
         """What the network is validated on after `step` steps: the first batches of the validation sequences, or,
         drawn, the first of the epoch whose number is the step, which has an order, flips and noise of its own."""
-        if self._fixed is not None:
-            yield from self._fixed
-            return
-        step += self.session.plan.schedule.before
-        first = step * self.validation.batches_an_epoch
-        yield from stream(lambda i: self.session.inputs(self.validation.batch(first + i), step, i), 0, self.n_val)
+        epoch = step + self.session.plan.schedule.before if self._drawn else 0
+        first = epoch * self.validation.batches_an_epoch
+
+        def key(at):
+            return (epoch, at - first) if self._drawn else (at,)
+
+        return self.session.inputs(self.validation, first, first + self.n_val, key)
 
     def losses(self, first: int) -> Iterator[dict[str, float]]:
         """Train the steps from `first` to the phase's end -> the losses of each. TrainingError if they are not
         finite."""
         session, before = self.session, self.session.plan.schedule.before
-        batches = self.train.stream(session.inputs, before + first, before + self.end)
+        batches = session.inputs(self.train, before + first, before + self.end, lambda step: (step,))
         for step, inputs in enumerate(batches, start=first):
             losses = session.devices.train(session.model, inputs)
             if not all(math.isfinite(value) for value in losses.values()):

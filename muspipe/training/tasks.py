@@ -23,12 +23,12 @@ class Task:
     """Examples of an online epoch for each of its sequences, on average."""
     order: Callable
     """(source, options, epoch) -> rows of the epoch."""
-    batch: Callable
-    """(RecordMaker, epoch, rows) -> batch of these rows."""
+    records: Callable
+    """(RecordMaker, epoch, rows) -> records of these rows."""
+    pixels: str
+    """What the images of a batch are called."""
     batches: Callable[..., Iterator]
-    """(source, options, epoch) -> batches of a whole epoch."""
-    tensorflow_batches: Callable
-    """(source, options, first epoch, epochs or None, first batch) -> the same as a tf.data.Dataset."""
+    """(source, options, epoch) -> batches of a whole epoch, in NumPy."""
 
 
 def _sequence_order(source, options, epoch):
@@ -39,27 +39,15 @@ def _crop_order(source, options, epoch):
     return crop_order(source.n_units, options.seed, epoch, options.shuffle, options.shuffle_block)
 
 
-def _detection_dataset(*arguments):
-    from muspipe.data.tfdata import detection_dataset  # here, as not everyone has TensorFlow
-
-    return detection_dataset(*arguments)
-
-
-def _twitch_dataset(*arguments):
-    from muspipe.data.tfdata import twitch_dataset
-
-    return twitch_dataset(*arguments)
-
-
 SEG = Task(
     name="seg",
     example="sequence",
     online_sequences=256,
     examples_a_sequence=1,
     order=_sequence_order,
-    batch=loader.detection_batch,
+    records=loader.detection_records,
+    pixels="images",
     batches=loader.detection_batches,
-    tensorflow_batches=_detection_dataset,
 )
 TWITCH = Task(
     name="twitch",
@@ -67,8 +55,8 @@ TWITCH = Task(
     online_sequences=64,
     examples_a_sequence=16,  # one for each unit of a sequence; they have 17.5 on average
     order=_crop_order,
-    batch=loader.twitch_batch,
+    records=loader.twitch_records,
+    pixels="crops",
     batches=loader.twitch_batches,
-    tensorflow_batches=_twitch_dataset,
 )
 TASKS = {task.name: task for task in (SEG, TWITCH)}

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from muspipe.data import BatchOptions, OnlineSource, open_dataset
+from muspipe.data import BatchOptions, OnlineSource, loader, open_dataset
 from muspipe.data.geometry import crop, crop_corner
 from muspipe.data.loader import detection_batches, twitch_batch, twitch_batches
 from muspipe.data.records import RecordMaker
+from muspipe.data.sources import crop_order, epoch_order
+from muspipe.data.stacks import makings_of, truth_of
 from muspipe.errors import InputError
 from muspipe.leastsquares import fit_signals, signal_weights
 from simulator import SimulationConfig
@@ -29,32 +31,61 @@ def options(**changes):
     return BatchOptions(**(dict(batch_size=3, seed=4, snr_db=(10.0, 30.0), noise_bank_values=SMALL_BANK) | changes))
 
 
-def tensorflow_batches(kind, source, chosen, epoch):
-    pytest.importorskip("tensorflow")
-    from muspipe.data import tfdata
+def tensorflow_batches(kind, source, chosen, epoch, device=None):
+    """Those of LOADERS[kind] through tf.data, as tensors."""
+    tfdata = pytest.importorskip("muspipe.data.tfdata", exc_type=ImportError)
+    maker, name = RecordMaker(source, chosen), {"detection": "images", "twitch": "crops"}[kind]
+    records_of = {"detection": loader.detection_records, "twitch": loader.twitch_records}[kind]
+    order = {
+        "detection": lambda: epoch_order(len(source), chosen.seed, epoch, chosen.shuffle),
+        "twitch": lambda: crop_order(source.n_units, chosen.seed, epoch, chosen.shuffle),
+    }[kind]()
 
-    make = {"detection": tfdata.detection_dataset, "twitch": tfdata.twitch_dataset}[kind]
-    dataset = make(source, chosen, first_epoch=epoch)
-    return dataset, list(dataset.as_numpy_iterator())
+    def make(step):
+        records = records_of(maker, epoch, order[step * chosen.batch_size :][: chosen.batch_size])
+        return records, truth_of(records)
+
+    return list(tfdata.stream(make, maker.bank, name, 0, chosen.n_batches(len(order)), device))
 
 
 @pytest.mark.parametrize("scenario", ["paper", "physiological"])
 @pytest.mark.parametrize("kind", LOADERS)
-@pytest.mark.parametrize("changes", [{}, {"snr_db": None, "flips": False, "shuffle": False, "drop_last": False}])
-def test_both_loaders_give_equal_batches(kind, scenario, changes):
+@pytest.mark.parametrize(
+    "changes, device", [({}, None), ({}, "CPU:0"), ({"snr_db": None, "flips": False, "shuffle": False}, None)]
+)
+def test_both_loaders_give_equal_batches(kind, scenario, changes, device):
+    """In tf.data's threads, and on a device; the sequences of a batch have from 2 to 5 units."""
     source, chosen = online(scenario), options(**changes)
     expected = list(LOADERS[kind](source, chosen, epoch=2))
-    dataset, batches = tensorflow_batches(kind, source, chosen, epoch=2)
-    assert len(batches) == len(expected) == int(dataset.cardinality()) > 1
+    batches = tensorflow_batches(kind, source, chosen, 2, device)
+    assert len(batches) == len(expected) > 1
     for batch, other in zip(batches, expected, strict=True):
         assert batch.keys() == other.keys()
         for name in other:
             assert batch[name].dtype == other[name].dtype and batch[name].shape == other[name].shape
             np.testing.assert_allclose(batch[name], other[name], rtol=1e-5, atol=5e-5, err_msg=name)
+            assert hasattr(batch[name], "device")  # a tensor, not an array of NumPy's
+
+
+def test_what_goes_wrong_with_a_record_is_raised_as_it_is():
+    tfdata = pytest.importorskip("muspipe.data.tfdata", exc_type=ImportError)
+    maker = RecordMaker(online(), options())
+
+    def make(step):
+        if step == 2:
+            raise InputError("shard 7: is damaged")
+        return loader.detection_records(maker, 0, [step]), {}
+
+    seen = []
+    with pytest.raises(InputError, match="shard 7: is damaged"):
+        for batch in tfdata.stream(make, maker.bank, "images", 0, 5):
+            seen.append(batch)
+    assert len(seen) == 2
+    assert list(tfdata.stream(make, maker.bank, "images", 2, 2)) == []
 
 
 @pytest.mark.parametrize("kind", LOADERS)
-def test_every_index_once_an_epoch_in_both_loaders(kind):
+def test_every_index_once_an_epoch(kind):
     source = online()
     n_examples = 7 if kind == "detection" else int(source.n_units.sum())
     chosen = options(drop_last=False, snr_db=None, flips=False)
@@ -63,21 +94,9 @@ def test_every_index_once_an_epoch_in_both_loaders(kind):
     for epoch in (0, 1):
         plain = list(LOADERS[kind](source, options(drop_last=False, snr_db=None, flips=False, shuffle=False), epoch))
         shuffled = list(LOADERS[kind](source, chosen, epoch))
-        _, in_graph = tensorflow_batches(kind, source, chosen, epoch)
-        keys = [[x.tobytes() for batch in run for x in batch[name]] for run in (plain, shuffled, in_graph)]
+        keys = [[x.tobytes() for batch in run for x in batch[name]] for run in (plain, shuffled)]
         assert len(keys[0]) == len(set(keys[0])) == n_examples
-        assert sorted(keys[0]) == sorted(keys[1]) and keys[1] == keys[2] != keys[0]
-
-
-def test_tfdata_runs_epoch_after_epoch_without_end():
-    pytest.importorskip("tensorflow")
-    from muspipe.data import tfdata
-
-    source, chosen = online(n=4), options(batch_size=4)
-    run = tfdata.detection_dataset(source, chosen, first_epoch=5, n_epochs=None).take(3).as_numpy_iterator()
-    for epoch, batch in enumerate(run, start=5):
-        np.testing.assert_array_equal(batch["masks"], next(detection_batches(source, chosen, epoch))["masks"])
-    assert epoch == 7
+        assert sorted(keys[0]) == sorted(keys[1]) and keys[1] != keys[0]
 
 
 def test_tensorflow_ops_eagerly():
@@ -90,9 +109,22 @@ def test_tensorflow_ops_eagerly():
     record = {"noise_offset": 1, "noise_sd": 0.5}
     noisy = tfdata.add_noise(images[:1, :1] * 0, tfdata.tf.constant([9.0, 2.0, 4.0, 6.0]), record).numpy()
     assert noisy.ravel().tolist() == [1, 2, 3]
-    standardised = tfdata.standardise(tfdata.tf.constant([[1.0, 2.0], [3.0, 6.0]])).numpy()
+    standardised = tfdata.standardise(tfdata.tf.constant([[1.0, 2.0], [3.0, 6.0]]), {}).numpy()
     np.testing.assert_allclose(standardised, np.array([[-2, -1], [0, 3]]) / 3.5**0.5, rtol=1e-6)
-    assert tfdata.standardise(tfdata.tf.fill((2, 2), 7.0)).numpy().tolist() == [[0, 0], [0, 0]]
+    assert tfdata.standardise(tfdata.tf.fill((2, 2), 7.0), {}).numpy().tolist() == [[0, 0], [0, 0]]
+    of_sequence = {"sequence_mean": 1.0, "sequence_sd": 2.0, "inside": tfdata.tf.constant([[1.0, 0.0]])}
+    crop = tfdata.standardise(tfdata.tf.constant([[[3.0, 7.0], [3.0, 7.0]]]), of_sequence).numpy()
+    assert crop.tolist() == [[[1, 3], [0, 0]]]  # the second pixel is outside of the image
+
+
+def test_records_are_stacked():
+    one = {"maps": np.ones((1, 2, 2)), "signals": np.ones((1, 3)), "sequence_sd": np.float32(2), "train": np.zeros(3)}
+    two = one | {"maps": np.ones((2, 2, 2)), "signals": np.full((2, 3), 4)}
+    makings = makings_of([one, two])
+    assert makings.keys() == {"maps", "signals", "sequence_sd"} and makings["maps"].shape == (2, 2, 2, 2)
+    assert makings["signals"].sum(axis=2).tolist() == [[3, 0], [12, 12]]  # the second component of the first is zero
+    truth = truth_of([one, two])
+    assert truth["scales"].tolist() == [2, 2] and truth["trains"].shape == (2, 3) and len(truth) == 2
 
 
 def test_detection_batch_is_the_sequence_standardised():
@@ -151,19 +183,6 @@ def test_least_squares_signals_of_a_batch():
         noise = signal * noisy["scales"][unit] - expected[unit] * clean.std()
         let_through = np.linalg.norm(signal_weights(maps, unit))  # of independent noise whose power is the sequence's
         assert noise.std() == pytest.approx(let_through * np.mean(clean**2) ** 0.5, rel=0.15)
-
-
-def test_the_first_epoch_may_begin_with_a_later_batch():
-    pytest.importorskip("tensorflow")
-    from muspipe.data import tfdata
-
-    source, chosen = online(), options(batch_size=2)
-    dataset = tfdata.detection_dataset(source, chosen, first_epoch=1, n_epochs=2, first_batch=2)
-    expected = [*list(detection_batches(source, chosen, 1))[2:], *detection_batches(source, chosen, 2)]
-    batches = list(dataset.as_numpy_iterator())
-    assert len(batches) == len(expected) == int(dataset.cardinality()) == 4
-    for batch, other in zip(batches, expected, strict=True):
-        np.testing.assert_array_equal(batch["masks"], other["masks"])
 
 
 def test_noise_in_a_crop_has_the_sequences_snr():

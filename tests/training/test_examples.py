@@ -53,17 +53,26 @@ def test_a_stream_keeps_the_order_and_raises_what_was_raised():
     assert seen == list(range(10, 30))
 
 
+@pytest.mark.parametrize("device", [None, "CPU:0"])
+@pytest.mark.parametrize("online", [True, False])
 @pytest.mark.parametrize("task", TASKS)
-def test_batches_through_tensorflow_are_those_of_numpy_from_any_step(tmp_path, task):
+def test_batches_through_tensorflow_are_those_of_numpy_from_any_step(tmp_path, task, online, device):
     pytest.importorskip("tensorflow")
-    generate_dataset(tmp_path, SimulationConfig.scenario("paper", n_units=(2, 3)), 1, 4, 0, 0, workers=1)
-    epochs = FixedEpochs(open_dataset(tmp_path, "train"))
+    config = SimulationConfig.scenario("paper", n_units=(2, 3))
+    if online:
+        epochs = OnlineEpochs([config], 0, 4 if task == "seg" else 1, "train")
+    else:
+        generate_dataset(tmp_path, config, 1, 4, 0, 0, workers=1)
+        epochs = FixedEpochs(open_dataset(tmp_path, "train"))
     options = BatchOptions(batch_size=2, snr_db=(10.0, 30.0))
-    plain, through = (kind(TASKS[task], epochs, options) for kind in (Examples, TensorFlowExamples))
+    plain, through = Examples(TASKS[task], epochs, options), TensorFlowExamples(TASKS[task], epochs, options, device)
     first = plain.batches_an_epoch + 1  # the second batch of the second epoch; then on into the third
-    steps = []
-    for batch, step in through.stream(lambda batch, step: (batch, step), first, first + plain.batches_an_epoch + 1):
-        steps.append(step)
-        for name, array in plain.batch(step).items():
-            np.testing.assert_allclose(batch[name], array, rtol=1e-4, atol=1e-4, err_msg=name)
-    assert steps == list(range(first, first + plain.batches_an_epoch + 1))
+    end = first + plain.batches_an_epoch + 1
+    steps = range(first, end)
+    batches = through.stream(first, end, "pixels", lambda truth, step: truth | {"step": step})
+    for step, batch in zip(steps, batches, strict=True):
+        assert batch["step"] == step
+        expected = plain.batch(step)
+        np.testing.assert_allclose(batch["pixels"], expected.pop(TASKS[task].pixels), rtol=1e-4, atol=1e-4)
+        for name, array in expected.items():
+            np.testing.assert_array_equal(batch[name], array, err_msg=name)
