@@ -16,14 +16,18 @@ from muspipe.data.sources import crop_order, epoch_order
 from muspipe.data.stacks import makings_of, truth_of
 from muspipe.errors import InputError
 from muspipe.leastsquares import fit_signals, signal_weights
+from muspipe.training.examples import Alternating
 from simulator import SimulationConfig
 from simulator.generate import generate_dataset
 
-SMALL_BANK = 1 << 21
+SMALL_BANK = 1 << 22
 LOADERS = {"detection": detection_batches, "twitch": twitch_batches}
 
 
 def online(scenario="paper", n=7, **changes):
+    """Sequences of a scenario; of "mixed", those of echo and paper in turn."""
+    if scenario == "mixed":
+        return Alternating([online(name, 4, **changes) for name in ("echo", "paper")])
     return OnlineSource(SimulationConfig.scenario(scenario, n_units=(2, 5), **changes), seed=11, n_sequences=n)
 
 
@@ -48,7 +52,7 @@ def tensorflow_batches(kind, source, chosen, epoch, device=None):
     return list(tfdata.stream(make, maker.bank, name, 0, chosen.n_batches(len(order)), device))
 
 
-@pytest.mark.parametrize("scenario", ["paper", "physiological"])
+@pytest.mark.parametrize("scenario", ["paper", "physiological", "mixed"])
 @pytest.mark.parametrize("kind", LOADERS)
 @pytest.mark.parametrize(
     "changes, device", [({}, None), ({}, "CPU:0"), ({"snr_db": None, "flips": False, "shuffle": False}, None)]
@@ -251,3 +255,40 @@ def test_no_tensorflow_without_tfdata():
 def test_options_that_cannot_be_had(changes):
     with pytest.raises(InputError, match=f"BatchOptions.{next(iter(changes))}"):
         options(**changes)
+
+
+def test_noise_of_echoes_in_a_crop_is_as_strong_as_in_the_sequence():
+    source = online("echo", n=1, n_frames=600)
+    maker = RecordMaker(source, options(snr_db=15.0))
+    expected = source[0].noise_shape(15.0)
+    noise = {}
+    for index in range(6):  # each with a flip of its own
+        record = maker.twitch(0, 0, 0, index)
+        image = np.zeros((16, 16, 600), np.float32)
+        loader._add_noise(record, maker.bank, image)
+        inside = record["inside"] > 0
+        noise.setdefault(round(float(record["noise_map"].sum()), 3), []).append((image, record, inside))
+    assert len(noise) > 1
+    for image, record, inside in (example for examples in noise.values() for example in examples):
+        sd = record["noise_map"] * np.sqrt(1 + expected.lag**2)
+        np.testing.assert_allclose(image.std(axis=2)[inside], sd[inside], rtol=0.2)
+        assert np.isclose(expected.sd, sd[8, 8]).any()
+
+
+def test_summed_noise_of_echoes_is_that_of_the_summed_pixels():
+    """The signal of a record sums noise with weights: as strong as the same sum of rendered noise."""
+    source = online("echo", n=1)
+    maker = RecordMaker(source, options(snr_db=15.0, flips=False, refit=True))
+    sequence = source[0]
+    weights = np.zeros((64, 64), np.float32)
+    weights[10:40, 20:50] = 1 / 900
+    shape = sequence.noise_shape(15.0)
+    white = np.random.default_rng(0).standard_normal((*shape.white_shape, 401), dtype=np.float32)
+    expected = np.einsum("hw,hwt->t", weights, shape.of(white)).std()
+    noise = dataclasses.replace(maker._draw(np.random.default_rng(1), (16, 16), maker._parts(0))[1], shape=shape)
+    corner = (15, 25)
+    inside, outside = crop(weights, corner, 16), weights.copy()
+    outside[15:31, 25:41] = 0
+    summed = maker._summed_noise(np.random.default_rng(2), noise, (inside, corner), outside)
+    assert summed.std() == pytest.approx(expected, rel=0.25)
+    assert np.mean(summed[1:] * summed[:-1]) / summed.var() == pytest.approx(-shape.lag / (1 + shape.lag**2), abs=0.15)
