@@ -19,6 +19,7 @@ import numpy as np
 from muspipe.baselines.fitting import alternate
 from muspipe.baselines.linking import lagged_similarity, link_patches, main_source, mend_nested, merge_copies
 from muspipe.baselines.maps import SignalSubspace, SparseSettings, signal_subspace, smooth_motion, sparse_maps
+from muspipe.baselines.noise import measure_noise
 from muspipe.baselines.shapes import solidity, threshold_shape
 from muspipe.firings import find_firings
 from muspipe.leastsquares import fit_signals
@@ -106,7 +107,8 @@ class TunedICA:
         x = np.ascontiguousarray(recording.velocity.reshape(-1, recording.n_frames), np.float32)
         rng = np.random.default_rng(self.seed)
         for _ in range(3):
-            subspace = signal_subspace(x, self.max_components, self.snr_ceiling_db)
+            noise = measure_noise(x, image_shape, recording.frame_rate_hz, self.snr_ceiling_db)
+            subspace = signal_subspace(x, noise, self.max_components)
             if subspace.rank == 0:
                 return None
             maps, shapes = sparse_maps(subspace, image_shape, area_px, self.sparse, rng)

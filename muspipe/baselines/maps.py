@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.linalg import svds
 
+from muspipe.baselines.noise import Noise
 from muspipe.baselines.shapes import bright_shape, threshold_shape
 from simulator.shared.settings import check, setting
 
@@ -31,41 +32,32 @@ class SignalSubspace:
 
     basis: np.ndarray
     """U: float32 (P, K)"""
-    eigenvalues: np.ndarray
-    """(K,) squared singular values, falling"""
-    noise_variance: float
-    """of one pixel in one frame"""
+    noise: Noise
+    mixing: np.ndarray
+    """float32 (K, K): the noise of U is `noise.sd` times independent numbers, times this"""
 
     @property
     def rank(self) -> int:
         return self.basis.shape[1]
 
-    def noise_sd(self, weights: np.ndarray) -> float:
-        """SD of the noise in a pixel of the map `basis @ weights`."""
-        return float(np.sqrt(self.noise_variance * np.sum(weights**2 / self.eigenvalues)))
+    def noise_sd(self, weights: np.ndarray) -> np.ndarray:
+        """(P,) SD of the noise in each pixel of the map `basis @ weights`."""
+        return self.noise.sd.ravel() * np.float32(np.linalg.norm(self.mixing @ weights))
 
 
-def signal_subspace(velocity: np.ndarray, max_components: int, snr_ceiling_db: float) -> SignalSubspace:
-    """Principal components above the edge of the noise.
+def signal_subspace(velocity: np.ndarray, noise: Noise, max_components: int) -> SignalSubspace:
+    """Principal components of a velocity (P, T) above the edge of its noise.
 
-    The largest singular value of P x T white noise of SD s is s (sqrt P + sqrt T); components above it are signal, and
-    s follows from what the others hold, in turn. `snr_ceiling_db`: noise is never taken to be lower than this below the
-    mean power, or the small change that a delay makes within a territory would count as signal without end.
+    They are found where the noise is even, over time, pixels and, half, over the image's frequencies. That gives the
+    time courses; the basis spans the maps that these have in the pixels.
     """
-    n_pixels, n_frames = velocity.shape
-    total = float(np.einsum("ij,ij->", velocity, velocity, dtype=np.float64))
-    eigenvalues, basis_of = _principal_components(velocity, max_components)
-    floor = total / velocity.size * 10 ** (-snr_ceiling_db / 10)
-    rank = 0
-    for _ in range(len(eigenvalues) + 1):  # the rank only grows, so this ends
-        rest = max(total - eigenvalues[:rank].sum(), 0.0)
-        noise_variance = max(rest / max((n_pixels - rank) * (n_frames - rank), 1), floor)
-        edge = 1.01 * noise_variance * (np.sqrt(n_pixels) + np.sqrt(n_frames)) ** 2
-        grown = int(np.count_nonzero(eigenvalues > edge))
-        if grown <= rank:
-            break
-        rank = grown
-    return SignalSubspace(basis_of(rank), eigenvalues[:rank], noise_variance)
+    coefficients = velocity @ noise.into_band
+    eigenvalues, courses = _principal_components(noise.evened(coefficients), max_components)
+    rank = int(np.count_nonzero(eigenvalues > noise.edge))
+    maps = coefficients @ courses[:, :rank]
+    energies, axes = np.linalg.eigh((maps.T @ maps).astype(np.float64))
+    mixing = (axes / np.sqrt(np.maximum(energies, 1e-12 * energies.max(initial=0) + 1e-30))).astype(np.float32)
+    return SignalSubspace(maps @ mixing, noise, mixing)
 
 
 def smooth_motion(subspace: SignalSubspace, image_shape) -> np.ndarray:
@@ -151,8 +143,8 @@ def _sparsest(subspace, core, start, settings):
     weights = (weights / (at_core @ weights)).astype(np.float32)
     for _ in range(settings.iterations):
         image = basis @ weights
-        least = max(settings.smallest_level, settings.noise_multiple * subspace.noise_sd(weights))
-        stiffness = 1 / np.maximum(np.abs(image), np.float32(least))
+        least = np.maximum(settings.smallest_level, settings.noise_multiple * subspace.noise_sd(weights))
+        stiffness = 1 / np.maximum(np.abs(image), least.astype(np.float32))
         stiffness[image < -least] *= settings.negative_weight
         moment = (basis * stiffness[:, None]).T @ basis
         solution = np.linalg.solve(moment.astype(np.float64), at_core)
@@ -160,26 +152,16 @@ def _sparsest(subspace, core, start, settings):
     return basis @ weights
 
 
-def _principal_components(velocity, max_components):
-    """(eigenvalues falling, at most max_components; function rank -> basis)."""
-    n_pixels, n_frames = velocity.shape
-    if min(velocity.shape) > LARGEST_FULL_DECOMPOSITION:
-        start = np.random.default_rng(0).standard_normal(min(velocity.shape))  # the same result every time
-        left, values, _ = svds(velocity, k=max_components, v0=start, tol=1e-3)
+def _principal_components(data, max_components):
+    """(squared singular values of data (P, n), falling, at most max_components; right singular vectors float32
+    (n, K))."""
+    if min(data.shape) > LARGEST_FULL_DECOMPOSITION:
+        start = np.random.default_rng(0).standard_normal(min(data.shape))  # the same result every time
+        _, values, right = svds(data, k=max_components, v0=start, tol=1e-3)
         order = np.argsort(values)[::-1]
-        return values[order] ** 2, lambda rank: np.ascontiguousarray(left[:, order[:rank]], np.float32)
-    if n_frames <= n_pixels:
-        values, vectors = np.linalg.eigh((velocity.T @ velocity).astype(np.float64))
-    else:
-        values, vectors = np.linalg.eigh((velocity @ velocity.T).astype(np.float64))
-    values, vectors = np.maximum(values[::-1][:max_components], 0), vectors[:, ::-1]
-
-    def basis_of(rank):
-        if n_frames <= n_pixels:
-            return velocity @ (vectors[:, :rank] / np.sqrt(values[:rank])).astype(np.float32)
-        return np.ascontiguousarray(vectors[:, :rank], np.float32)
-
-    return values, basis_of
+        return values[order] ** 2, right[order].T
+    values, vectors = np.linalg.eigh((data.T @ data).astype(np.float64))
+    return values[::-1][:max_components], vectors[:, ::-1][:, :max_components].astype(np.float32)
 
 
 def _orthogonal(matrix):

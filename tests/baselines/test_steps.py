@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.fft import idct
 
 from muspipe.baselines import fitting, linking, shapes
 from muspipe.baselines.maps import SparseSettings, signal_subspace, skewed_maps, smooth_motion, sparse_maps
+from muspipe.baselines.noise import measure_noise
 from muspipe.leastsquares import fit_signals
 from muspipe.territories import flat
 from simulator import SimulationConfig, simulate
@@ -23,37 +25,49 @@ def trains(n, seed=1):
     return simulate(SimulationConfig.scenario("paper", n_units=n, synchronisation=(0.0, 0.0)), seed).twitch_trains
 
 
-def test_noise_has_no_signal():
-    assert signal_subspace(noise(900, 300), 100, 40.0).rank == 0
-    assert signal_subspace(noise(300, 900), 100, 40.0).rank == 0  # more frames than pixels
+def mixture(rng, image_shape, n_frames, scales=(1,) * 6):
+    """(P, T): random maps times random sums of sines below 40 Hz at 400 Hz, one for each scale."""
+    maps = rng.standard_normal((np.prod(image_shape), len(scales))) * scales
+    cosines = idct(np.eye(n_frames, n_frames // 5), axis=0, norm="ortho")
+    return maps @ rng.standard_normal((len(scales), cosines.shape[1])) @ cosines.T
 
 
-@pytest.mark.parametrize("n_pixels, n_frames", [(1024, 400), (256, 400), (1500, 1400)])
-def test_rank_and_noise_of_a_known_mixture(n_pixels, n_frames):
-    rng = np.random.default_rng(2)
-    signal = rng.standard_normal((n_pixels, 6)) @ rng.standard_normal((6, n_frames))
-    found = signal_subspace(signal.astype(np.float32) + noise(n_pixels, n_frames, 0.5), 100, 40.0)
+def subspace(velocity, image_shape, max_components=100, snr_ceiling_db=40.0):
+    velocity = velocity.astype(np.float32)
+    return signal_subspace(velocity, measure_noise(velocity, image_shape, 400.0, snr_ceiling_db), max_components)
+
+
+@pytest.mark.parametrize(
+    "image_shape, n_frames", [((32, 32), 400), ((16, 16), 400), ((50, 30), 1400), ((40, 40), 5000)]
+)
+def test_rank_of_a_known_mixture(image_shape, n_frames):
+    """The last one is decomposed only as far as needed."""
+    signal = mixture(np.random.default_rng(2), image_shape, n_frames)
+    found = subspace(signal + noise(len(signal), n_frames, 0.5), image_shape)
     assert found.rank == 6
-    assert found.noise_variance == pytest.approx(0.25, rel=0.02)
     np.testing.assert_allclose(found.basis.T @ found.basis, np.eye(6), atol=1e-3)
+    cosines = np.linalg.svd(np.linalg.qr(signal)[0][:, :6].T @ found.basis)[1]
+    assert cosines.min() > 0.98
 
 
 def test_noise_floor_bounds_the_rank_of_clean_data():
-    rng = np.random.default_rng(3)
     scales = 10.0 ** -np.arange(8)  # each direction 20 dB below the one before
-    signal = (rng.standard_normal((900, 8)) * scales) @ rng.standard_normal((8, 300))
-    assert signal_subspace(signal.astype(np.float32), 100, 40.0).rank < 5
+    assert subspace(mixture(np.random.default_rng(3), (30, 30), 300, scales), (30, 30)).rank < 5
 
 
 def test_noise_sd_of_a_map():
-    """The map U w of pure mixture + noise deviates from the clean one by the predicted SD."""
+    """The map U w of mixture + noise deviates from the clean one by the predicted SD, twice that in half the pixels."""
     rng = np.random.default_rng(4)
-    mixing, sources = rng.standard_normal((2000, 3)), rng.standard_normal((3, 500))
-    found = signal_subspace((mixing @ sources).astype(np.float32) + noise(2000, 500, 2.0), 10, 40.0)
+    signal = mixture(rng, (40, 50), 500, (1, 1, 1))
+    uneven = np.where(np.arange(2000) % 50 < 25, 1.0, 2.0)
+    found = subspace(signal + uneven[:, None] * noise(2000, 500, 1.0), (40, 50))
     weights = np.array([1.0, -2.0, 0.5])
     image = found.basis @ weights
-    clean = mixing @ np.linalg.lstsq(mixing, image, rcond=None)[0]
-    assert np.std(image - clean) == pytest.approx(found.noise_sd(weights), rel=0.1)
+    left, _, _ = np.linalg.svd(signal, full_matrices=False)
+    residual = image - left[:, :3] @ (left[:, :3].T @ image)
+    for level in (1.0, 2.0):
+        expected = np.sqrt(np.mean(found.noise_sd(weights)[uneven == level] ** 2))
+        assert np.std(residual[uneven == level]) == pytest.approx(expected, rel=0.1)
 
 
 @pytest.mark.parametrize("n_units, moves, expected", [(25, False, 0), (5, True, 2), (25, True, 2)])
@@ -62,7 +76,7 @@ def test_motion_is_told_from_units(n_units, moves, expected):
     if moves:  # a drift and, in another rhythm, a rotation's part along x: two maps
         time = np.arange(400)
         velocity = velocity + np.sin(time / 60) + np.linspace(-1, 1, 64)[:, None, None] * np.cos(time / 40)
-    space = signal_subspace(velocity.reshape(-1, 400).astype(np.float32), 100, 30.0)
+    space = subspace(velocity.reshape(-1, 400), (64, 64), snr_ceiling_db=30.0)
     found = smooth_motion(space, (64, 64))
     assert found.shape == (4096, expected)
     if moves:
@@ -84,7 +98,7 @@ def test_sparse_maps_undo_overlap():
     """Two discs that share half their area: uncorrelated maps cannot be right, the sparse ones are."""
     true = np.stack([disc(15, 12, 6), disc(15, 18, 6)])
     velocity = true.reshape(2, -1).T.astype(np.float32) @ trains(2) + noise(1024, 400, 0.05)
-    space, rng = signal_subspace(velocity, 20, 40.0), np.random.default_rng(0)
+    space, rng = subspace(velocity, (32, 32)), np.random.default_rng(0)
     maps, cores = sparse_maps(space, (32, 32), (8, 300), SparseSettings(), rng)
     assert len(cores) == 2
     order = [int((core & ~true[0]).sum() > (core & ~true[1]).sum()) for core in cores]
