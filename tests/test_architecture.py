@@ -26,6 +26,7 @@ FLOORS = (
     ("errors", "runtime", "outputs"),
     ("territories", "firings", "leastsquares"),
     ("recordings",),
+    ("preparation",),
     ("data",),
     ("models",),
     ("training",),

@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     with output_files(args.out, tuple(OUTPUTS), args.overwrite) as folder:
         result, metrics = _identify_into(folder, args)
     _print_summary(args, result)
+    for warning in result.warnings:
+        print(f"note: {warning}", file=sys.stderr)
     if metrics is not None:
         _print_metrics(args.truth, metrics)
     print("\nWritten:")

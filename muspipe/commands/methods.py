@@ -23,7 +23,8 @@ def add_method(parser: argparse.ArgumentParser, table: dict[str, Entry]) -> None
         default=[],
         metavar="NAME=VALUE",
         dest="settings",
-        help="a setting of the method, e.g. min_score=0.5, or ica.min_score=0.5 inside another; may be repeated",
+        help="a setting of the method, e.g. min_score=0.5, or ica.min_score=0.5 inside another, or of what is done "
+        "before it, e.g. prepare.motion=false; may be repeated",
     )
 
 

@@ -5,6 +5,7 @@ Results of single sequences go to a journal as they come, one JSON line each; a 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -21,6 +22,7 @@ from muspipe.evaluation import EVALUATED
 from muspipe.evaluation.metrics import METRICS, compare
 from muspipe.evaluation.oracle import TrueTerritories
 from muspipe.identification.method import get_method, settings_of
+from muspipe.preparation.prepare import PREFIX, preparation_of, prepare
 from muspipe.recordings.simulated import recording_of, truth_of
 from simulator.shards import open_dataset
 from simulator.shared.processes import worker_pool
@@ -44,7 +46,8 @@ def evaluate(
 ) -> dict:
     """Metrics of `method` on a split of the data set folder `data`; see `summarise` for what is returned.
 
-    method: a name in `EVALUATED`; settings: those of the method that differ from its defaults. snrs_db: noise levels
+    method: a name in `EVALUATED`; settings: those of the method that differ from its defaults, and of the
+    preparation ("prepare.motion"). snrs_db: noise levels
     [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most this many sequences
     of each number of motor units. out: folder of the journal. progress: called with (finished, of) whenever some more
     sequences are finished.
@@ -52,9 +55,10 @@ def evaluate(
     dataset = open_dataset(data, split)
     dataset.validate()
     settings = settings or {}
+    preparation, own = preparation_of(settings)
     identity = {
         "method": method,
-        "settings": settings_of(get_method(method, settings, EVALUATED)),
+        "settings": settings_of(get_method(method, own, EVALUATED)) | {PREFIX: dataclasses.asdict(preparation)},
         "data": {
             "scenario": dataset.config.name,
             "config": dataset.config.to_dict(),
@@ -145,14 +149,17 @@ _open_dataset = functools.lru_cache(maxsize=1)(open_dataset)
 def _rows(data, split, method, settings, tasks):
     """Worker: metrics of some (index, snr_db)."""
     dataset = _open_dataset(data, split)
-    finder = get_method(method, settings, EVALUATED)
+    preparation, own = preparation_of(settings)
+    finder = get_method(method, own, EVALUATED)
     rows = []
     for index, snr_db in tasks:
         sequence = dataset[index]
         recording, true = recording_of(sequence, snr_db), truth_of(sequence)
         start = time.perf_counter()
         oracle = isinstance(finder, TrueTerritories)
-        found = finder.find(recording, true) if oracle else finder.find(recording)
+        prepared = prepare(recording, preparation)
+        found = finder.find(prepared.recording, *([true] if oracle else []))
+        found, _ = prepared.judged(found)
         seconds = time.perf_counter() - start
         metrics = compare(found, true)
         row = {"index": index, "snr_db": _json_number(snr_db)} | metrics | {"seconds": round(seconds, 4)}

@@ -40,6 +40,9 @@ class Recording:
     """Name of the file that it was read from."""
     source_sha256: str = ""
     """SHA-256 of that file's bytes, hexadecimal."""
+    inside: np.ndarray | None = None
+    """bool (H, W): pixels that hold data; None: all but those that are NaN in every frame, as outside a sector. The
+    velocity of the others is 0."""
 
     def __post_init__(self):
         mend = "give {} on the command line)".format
@@ -51,7 +54,11 @@ class Recording:
         check_layout(velocity, frame_rate_hz)
         with np.errstate(over="ignore"):  # too large for float32 becomes inf, which check_values reports
             velocity = np.ascontiguousarray(velocity, np.float32)
+        inside = check_inside(self.inside, velocity)
+        if not inside.all():
+            velocity = np.where(inside[..., None], velocity, np.float32(0))
         check_values(velocity)
+        object.__setattr__(self, "inside", inside)
         object.__setattr__(self, "velocity", velocity)
         object.__setattr__(self, "frame_rate_hz", frame_rate_hz)
         object.__setattr__(self, "pixel_mm", pixel_mm)
@@ -122,6 +129,24 @@ def check_layout(velocity: np.ndarray, frame_rate_hz: float) -> None:
         )
 
 
+def check_inside(inside, velocity: np.ndarray) -> np.ndarray:
+    """bool (H, W): where velocity (H, W, T) holds data, as `inside` says, without pixels that are NaN in every frame.
+    InputError for another shape, and where hardly any pixel is left."""
+    shape = velocity.shape[:2]
+    given = np.ones(shape, bool) if inside is None else np.asarray(inside)
+    if given.shape != shape or given.dtype != bool:
+        raise InputError(f"inside: expected true or false for {shape} pixels, got {given.dtype} {given.shape}")
+    masked = np.isnan(velocity[..., 0])
+    masked[masked] = np.isnan(velocity[masked]).all(axis=1)
+    inside = given & ~masked
+    if np.count_nonzero(inside) < MIN_SIDE_PX**2:
+        raise InputError(
+            f"velocity: expected data in at least {MIN_SIDE_PX**2} pixels, got {np.count_nonzero(inside)}: all others "
+            "are masked (NaN in every frame)"
+        )
+    return inside
+
+
 def check_values(velocity: np.ndarray) -> None:
     """InputError if float32 `velocity` (H, W, T) holds NaN, infinity or absurd sizes, or does not change over time."""
     finite = np.isfinite(velocity)
@@ -130,7 +155,8 @@ def check_values(velocity: np.ndarray) -> None:
         row, column, frame = np.unravel_index(int(finite.argmin()), velocity.shape)
         raise InputError(
             f"velocity: {n_odd} of {finite.size} values are NaN or infinite, the first "
-            f"at row {row}, column {column}, frame {frame} (counted from 0): replace or cut them out"
+            f"at row {row}, column {column}, frame {frame} (counted from 0): replace or cut them out "
+            "(only pixels that are NaN in every frame are taken as masked)"
         )
     first = velocity[:, :, :1]
     if (velocity == first).all():

@@ -30,6 +30,7 @@ DATASETS = {
     "twitch_trains": ("float32", "motor unit, time", "velocity_unit", "tissue velocity of the motor unit alone"),
     "firings": (FIRINGS, "motor unit", "s", "for each motor unit the instants of its twitches' peak velocity, rising"),
     "scores": ("float32", "motor unit", "1", "the method's confidence in the unit, 0 to 1"),
+    "left_out_frames": ("int64", "frame", "1", "frames, from 0, that were left out and filled from those about them"),
 }
 """Every dataset of a result file; unit, axes and description are stored as its attributes ("velocity_unit" stands for
 the recording's)."""
@@ -41,12 +42,16 @@ ATTRIBUTES = {
     "pixel_mm": "side of a pixel [mm]",
     "velocity_unit": "unit of the recording's velocity",
     "method": "name of the method of identification",
-    "settings": "all settings of the method, JSON",
+    "settings": "all settings of the method and of what was done before it, JSON",
+    "warnings": "what was noticed, left out or taken off, in words, JSON list",
     "source_name": "name of the recording's file",
     "source_sha256": "SHA-256 of that file's bytes, hexadecimal",
     "muspipe_version": "version that made the file",
 }
 """Every attribute of a result file's root."""
+
+LATER = {"left_out_frames": np.zeros(0, np.int64), "warnings": "[]"}
+"""What files of earlier versions lack, and what it was."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,15 +62,21 @@ class Result(MotorUnits):
     """n float64 arrays: instants of the twitches' peak velocity [s] from the first frame, rising"""
     method: str = ""
     settings: dict = field(default_factory=dict)
-    """All settings of the method, JSON values."""
+    """All settings of the method, and of the preparation under `prepare`, JSON values."""
     source: dict = field(default_factory=lambda: {"name": "", "sha256": ""})
     """File of the recording: `name`, `sha256`."""
     version: str = __version__
     """Version of muspipe that identified the units."""
+    warnings: tuple[str, ...] = ()
+    """What was noticed in the recording, left out or taken off, one line each."""
+    left_out_frames: np.ndarray = field(default_factory=lambda: LATER["left_out_frames"])
+    """int64 (k,): frames, from 0, that hold no data of their own: filled from those about them."""
 
     def __post_init__(self):
         super().__post_init__()
         convert(self, "firings", [np.asarray(times_s, np.float64) for times_s in self.firings])
+        convert(self, "warnings", tuple(self.warnings))
+        convert(self, "left_out_frames", np.asarray(self.left_out_frames, np.int64))
         require(len(self.firings) == self.n_units, f"firings: expected {self.n_units} arrays", len(self.firings))
         for times_s in self.firings:
             require(times_s.ndim == 1, "firings: expected 1-D arrays", times_s.shape)
@@ -109,6 +120,7 @@ class Result(MotorUnits):
                 "velocity_unit": self.velocity_unit,
                 "method": self.method,
                 "settings": json.dumps(self.settings, default=_plain),
+                "warnings": json.dumps(self.warnings),
                 "source_name": self.source.get("name", ""),
                 "source_sha256": self.source.get("sha256", ""),
                 "muspipe_version": self.version,
@@ -126,11 +138,12 @@ class Result(MotorUnits):
                 raise InputError(f"{path}: expected a muspipe result, got another HDF5 file")
             if file.attrs.get("format_version", FORMAT_VERSION) > FORMAT_VERSION:
                 raise InputError(f"{path}: written by a newer version of muspipe: update muspipe")
-            lacking = ", ".join([n for n in DATASETS if n not in file] + [n for n in ATTRIBUTES if n not in file.attrs])
+            found = {*file, *file.attrs, *LATER}
+            lacking = ", ".join(name for name in [*DATASETS, *ATTRIBUTES] if name not in found)
             if lacking:
                 raise InputError(f"{path}: the result file is incomplete, it lacks {lacking}")
-            arrays = {name: file[name][()] for name in DATASETS}
-            attributes = {name: file.attrs[name] for name in ATTRIBUTES}
+            arrays = LATER | {name: file[name][()] for name in DATASETS if name in file}
+            attributes = LATER | {name: file.attrs[name] for name in ATTRIBUTES if name in file.attrs}
             return cls(
                 territories=arrays["territories"],
                 twitch_trains=arrays["twitch_trains"],
@@ -143,6 +156,8 @@ class Result(MotorUnits):
                 source={"name": attributes["source_name"], "sha256": attributes["source_sha256"]},
                 velocity_unit=attributes["velocity_unit"],
                 version=attributes["muspipe_version"],
+                warnings=json.loads(attributes["warnings"]),
+                left_out_frames=arrays["left_out_frames"],
             )
 
 
