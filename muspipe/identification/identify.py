@@ -17,8 +17,8 @@ def identify(recording: Recording, method: str | Method = DEFAULT_METHOD, **sett
 
     method: a name in `muspipe.identification.method.METHODS`, with settings that differ from its defaults; or a method
     itself, with its settings inside. prepare: the settings of what is done before (`muspipe.preparation.prepare`), a
-    Preparation or a dictionary: prepare={"motion": False}. The result keeps all settings. Raises InputError (a ValueError) for anything but a
-    Recording, for an unknown method or setting, and for a value that does not fit.
+    Preparation or a dictionary: prepare={"motion": False}. The result keeps all settings. Raises InputError (a
+    ValueError) for anything but a Recording, for an unknown method or setting, and for a value that does not fit.
     """
     if not isinstance(recording, Recording):
         raise InputError(
