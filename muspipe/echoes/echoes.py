@@ -2,80 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from muspipe.echoes.options import Scan
 from muspipe.errors import InputError
-from muspipe.recordings.recording import MIN_DURATION_S, RANGE_HZ
-from simulator.shared import settings
-from simulator.shared.settings import setting
+from muspipe.recordings.recording import MIN_DURATION_S
 
-SPEED_OF_SOUND_M_S = 1540.0
-"""Convention of scanners for soft tissue, to which their depths are scaled."""
 MIN_SIDE = 8
 """Samples in depth and in width."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scan:
-    """How echoes were taken. Each is an attribute or a variable of the file, or an option."""
-
-    centre_frequency_hz: float = setting(
-        MISSING,
-        "centre frequency of the pulse, at which the echoes were demodulated",
-        unit="Hz",
-        least=0.5e6,
-        most=50e6,
-    )
-    prf_hz: float = setting(
-        MISSING, "frames a second, before any decimation", unit="Hz", least=RANGE_HZ[0], most=RANGE_HZ[1]
-    )
-    pixel_mm: tuple[float, float] | float = setting(
-        MISSING,
-        "distance between samples in depth and in width; one number where they are alike; of RF the width is enough",
-        unit="mm",
-        least=1e-3,
-        most=10.0,
-    )
-    speed_of_sound_m_s: float = setting(SPEED_OF_SOUND_M_S, "speed of sound", unit="m/s", least=1000.0, most=2000.0)
-    first_depth_mm: float = setting(0.0, "depth of the first sample", unit="mm", least=0.0, most=500.0)
-    sampling_rate_hz: float | None = setting(
-        None, "samples a second along the depth, of RF only", unit="Hz", least=1e6, most=500e6
-    )
-
-    def __post_init__(self):
-        for name in ("centre_frequency_hz", "prf_hz", "pixel_mm"):
-            if getattr(self, name) is None:
-                raise InputError(f"{name} is missing: it must be in the file, or given (--{name.replace('_', '-')})")
-        settings.check(self)
-        if self.sampling_rate_hz is not None:
-            object.__setattr__(self, "pixel_mm", self._pixel_of_rf_mm())
-        elif not isinstance(self.pixel_mm, tuple):
-            object.__setattr__(self, "pixel_mm", (self.pixel_mm,) * 2)
-
-    @classmethod
-    def of(cls, values: dict) -> Scan:
-        """From what a file and options say, {name: value}; what is missing is said in one line."""
-        lacking = {field.name: None for field in fields(cls) if field.default is MISSING}
-        return cls(**lacking | values)
-
-    @property
-    def fastest_mm_s(self) -> float:
-        """Velocity at which the phase turns by half a cycle from frame to frame: faster tissue is aliased."""
-        return 1e3 * self.speed_of_sound_m_s * self.prf_hz / (4 * self.centre_frequency_hz)
-
-    def _pixel_of_rf_mm(self):
-        depth_mm = 1e3 * self.speed_of_sound_m_s / (2 * self.sampling_rate_hz)
-        if not isinstance(self.pixel_mm, tuple):
-            return depth_mm, self.pixel_mm
-        if abs(self.pixel_mm[0] / depth_mm - 1) > 0.02:
-            raise InputError(
-                f"pixel_mm: the sampling rate says {depth_mm:.4g} mm in depth, got {self.pixel_mm[0]:g} mm: one of "
-                "the two is wrong"
-            )
-        return depth_mm, self.pixel_mm[1]
 
 
 class Samples(Protocol):

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from muspipe import __version__
-from muspipe.echoes.echoes import SPEED_OF_SOUND_M_S, Echoes, Scan
+from muspipe.echoes.echoes import Echoes
+from muspipe.echoes.options import SPEED_OF_SOUND_M_S, Scan
 from simulator.shared.files import atomic_path
 
 FORMAT = "muspipe iq"
@@ -44,9 +45,9 @@ def write_iq(
 ) -> None:
     """Write complex IQ (H, W, T) - depth, width, frames - as an .h5 file, whole or not at all.
 
-    The phase of an echo grows where the tissue comes towards the transducer: exp(-4j pi fc u / c) at displacement u away
-    from it. pixel_mm: distance between samples in depth and in width; first_depth_mm: depth of the first row. Velocity
-    image t is the mean velocity between frames t and t + 1, so T + 1 frames make T images.
+    The phase of an echo grows where the tissue comes towards the transducer: exp(-4j pi fc u / c) at displacement u
+    away from it. pixel_mm: distance between samples in depth and in width; first_depth_mm: depth of the first row.
+    Velocity image t is the mean velocity between frames t and t + 1, so T + 1 frames make T images.
     Raises InputError for echoes that `muspipe velocity` would refuse, OSError where the file cannot be written.
     """
     import h5py
