@@ -56,5 +56,9 @@ def _frequency_ratio(channels, scan):
     """Mean frequency of the echoes over the pulse's: a sample in depth is 2 dz / c of time. Noise alone has any
     frequency: half and one and a half are the limits."""
     between_samples_s = 2e-3 * scan.pixel_mm[0] / scan.speed_of_sound_m_s
-    offset_hz = np.arctan2(channels[:, 4], channels[:, 3]) / (2 * np.pi * between_samples_s)
+    turn = np.arctan2(channels[:, 4], channels[:, 3])
+    if scan.carrier == "kept":
+        turn -= np.float32(2 * np.pi * scan.centre_frequency_hz * between_samples_s % (2 * np.pi))
+        turn = (turn + np.pi) % (2 * np.pi) - np.pi
+    offset_hz = turn / (2 * np.pi * between_samples_s)
     return np.clip(1 + offset_hz / scan.centre_frequency_hz, 0.5, 1.5)

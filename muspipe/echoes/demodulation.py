@@ -37,7 +37,7 @@ class Demodulated:
         self._parts = _matrix(n_depth, factor, centre_hz / rate_hz, band_hz / rate_hz)
         self.shape = samples.shape[0], self._parts[0].shape[0], samples.shape[2]
         pixel_mm = scan.pixel_mm[0] * factor, scan.pixel_mm[1]
-        self.scan = dataclasses.replace(scan, pixel_mm=pixel_mm, sampling_rate_hz=None)
+        self.scan = dataclasses.replace(scan, pixel_mm=pixel_mm, sampling_rate_hz=None, carrier="removed")
 
     def __getitem__(self, frames: slice) -> np.ndarray:
         rf = np.asarray(self.samples[frames], np.float32)

@@ -26,6 +26,7 @@ ATTRIBUTES = {
     "speed_of_sound_m_s": "speed of sound [m/s]",
     "pixel_mm": "distance between samples in depth and in width [mm]",
     "first_depth_mm": "depth of the first sample [mm]",
+    "carrier": "'removed', as the phase along the depth has been brought to 0 Hz",
     "muspipe_version": "version that made the file",
 }
 """Every attribute of the root of an IQ file."""

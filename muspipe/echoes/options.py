@@ -36,6 +36,12 @@ class Scan:
     )
     speed_of_sound_m_s: float = setting(SPEED_OF_SOUND_M_S, "speed of sound", unit="m/s", least=1000.0, most=2000.0)
     first_depth_mm: float = setting(0.0, "depth of the first sample", unit="mm", least=0.0, most=500.0)
+    carrier: str = setting(
+        "removed",
+        "whether the phase along the depth has been brought to 0 Hz (removed, the default) or still turns with the "
+        "centre frequency (kept), as beamforming of IQ may leave it (PyMUST's dasmtx does); loupas needs to know",
+        choices=("removed", "kept"),
+    )
     sampling_rate_hz: float | None = setting(
         None, "samples a second along the depth, of RF only", unit="Hz", least=1e6, most=500e6
     )

@@ -1,4 +1,4 @@
-"""The file of velocity that was estimated from echoes: a recording that `load_recording` takes, and where it is from."""
+"""The file of velocity estimated from echoes: a recording that `load_recording` takes, and where it comes from."""
 
 from __future__ import annotations
 
