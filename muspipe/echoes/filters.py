@@ -38,7 +38,7 @@ def without_clutter(blocks: Iterable[np.ndarray], cutoff_hz: float, prf_hz: floa
         if state is None:
             state = sosfilt_zi(sections)[:, :, None, None] * block[0]
         filtered, state = sosfilt(sections, block, axis=0, zi=state)
-        yield filtered.astype(np.complex64)
+        yield np.ascontiguousarray(filtered, np.complex64)
 
 
 def filter_velocity(velocity, frame_rate_hz: float, drift_hz: float, band_hz) -> None:

@@ -69,7 +69,7 @@ def holds_echoes(store: Store, variable: str | None = None) -> bool:
 def _is_iq(store, name):
     """Whether an array is complex or has I and Q on its last axis."""
     shape = store.shapes.get(name, ())
-    return (len(shape) == 4 and shape[-1] == 2) or (len(shape) == 3 and store.item(name).is_complex)
+    return (len(shape) == 4 and shape[-1] == 2) or (len(shape) == 3 and store.is_complex(name))
 
 
 def _choose(store, variable) -> tuple[str, ...]:
@@ -86,10 +86,9 @@ def _choose(store, variable) -> tuple[str, ...]:
         return tuple(likely)
     if likely:
         raise InputError(f"several arrays may be IQ, {listed(likely)}: say which one by variable (--variable NAME)")
-    names = [*store.shapes, *store.others]
-    hint = ": velocity already, which muspipe identify takes as it is" if "velocity" in names else ""
+    hint = ": velocity already, which muspipe identify takes as it is" if store.has("velocity") else ""
     raise InputError(
-        f"expected complex echoes `iq`, or `I` and `Q`, or real `rf`, the file holds {listed(names)}{hint}"
+        f"expected complex echoes `iq`, or `I` and `Q`, or real `rf`, the file holds {store.content()}{hint}"
     )
 
 

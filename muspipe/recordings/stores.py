@@ -62,7 +62,11 @@ class Store:
         """The array. InputError for what is no array of numbers."""
         raise NotImplementedError
 
-    def values(self, names, item: str) -> dict:
+    def is_complex(self, name: str) -> bool:
+        """Whether an array holds complex numbers."""
+        return self.item(name).is_complex
+
+    def values(self, names, item: str | None) -> dict:
         """{name: value} of those of these names that the file says, of all its arrays or of this one."""
         raise NotImplementedError
 
@@ -197,7 +201,7 @@ class Hdf5Store(Store):
             _refuse_odd_item(self.path, name, item)
             return Item(item, self._reversed(item))
 
-    def values(self, names, item=None):
+    def values(self, names, item):
         found = {}
         with reading(self.path, self.what):
             for place in (self._file, *([self._file[item]] if item else [])):
@@ -245,7 +249,7 @@ class NpyStore(Store):
     def item(self, name):
         return Item(self._array)
 
-    def values(self, names, item=None):
+    def values(self, names, item):
         return {}
 
 
@@ -258,6 +262,7 @@ class NpzStore(Store):
         super().__init__(path)
         with zipfile.ZipFile(path) as archive:
             self._members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            self._complex = set()
             for name, info in self._members.items():
                 with archive.open(info) as file:
                     shape, dtype = _npy_header(file)
@@ -265,11 +270,16 @@ class NpzStore(Store):
                     self.shapes[name] = shape
                 else:
                     self.others.append(name)
+                if is_complex(dtype):
+                    self._complex.add(name)
+
+    def is_complex(self, name):
+        return name in self._complex
 
     def item(self, name):
         return Item(self._read(name))
 
-    def values(self, names, item=None):
+    def values(self, names, item):
         return {name: self._read(name) for name in names if name in self._members and name != item}
 
     def _read(self, name):
@@ -305,7 +315,7 @@ class MatStore(Store):
             )
         return Item(self._load([name])[name])
 
-    def values(self, names, item=None):
+    def values(self, names, item):
         return self._load([name for name in names if name in self._kinds and name != item])
 
     def _load(self, names):

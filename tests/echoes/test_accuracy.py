@@ -35,7 +35,7 @@ def test_velocity_that_varies_over_depth_and_width_is_found_without_bias(estimat
     places = [(np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(SHAPE, SCAN.pixel_mm, strict=True)]
     rng = np.random.default_rng(3)
     found, true = [], []
-    for _ in range(3):
+    for _ in range(2):
         iq = moving_scatterers(rng, hill(places[0][:, None], places[1])[..., None] * SINE_MM_S)
         iq += noise(rng, iq.shape, 30)
         found.append(measure(Echoes.of(iq, SCAN), VelocityOptions(estimator=estimator)).recording.velocity)
@@ -142,8 +142,9 @@ def test_pymust_finds_the_same():
     rng, prf_hz, n_frames = np.random.default_rng(9), 100.0, 26
     param = pymust.getparam("L11-5v")
     param.fs, param.PRF = 4 * param.fc, prf_hz
-    x_m, z_m = rng.uniform(-6e-3, 6e-3, 400), rng.uniform(10e-3, 20e-3, 400)
-    strength, speed_m_s = rng.standard_normal(400), 1e-3 + 0.15 * (z_m - 10e-3)
+    param.Nelements = 64
+    x_m, z_m = rng.uniform(-6e-3, 6e-3, 250), rng.uniform(10e-3, 20e-3, 250)
+    strength, speed_m_s = rng.standard_normal(250), 1e-3 + 0.15 * (z_m - 10e-3)
     pulses = np.zeros((1, param.Nelements))
     frames = [pymust.simus(x_m, z_m - speed_m_s * t / prf_hz, strength, pulses, param)[0] for t in range(n_frames)]
     shortest = min(len(frame) for frame in frames)
