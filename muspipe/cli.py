@@ -24,6 +24,7 @@ PROGRAMS = {
 COMMANDS = {
     "muspipe": {
         "simulate": "make a simulated recording or data set, with its truth",
+        "velocity": "estimate tissue velocity from a scanner's echoes, IQ or RF",
         "identify": "find the motor units of a recording",
         "evaluate": "measure a method on a simulated data set",
     },

@@ -25,7 +25,7 @@ OURS = set(ALLOWED) | {"tests"}
 FLOORS = (
     ("errors", "runtime", "outputs"),
     ("territories", "firings", "leastsquares"),
-    ("recordings",),
+    ("recordings", "echoes"),
     ("preparation",),
     ("data",),
     ("models",),

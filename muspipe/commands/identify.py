@@ -23,7 +23,7 @@ OUTPUTS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Writes into DIR: " + "; ".join(f"{name} ({what})" for name, what in OUTPUTS.items()) + "."
-    parser.add_argument("recording", metavar="RECORDING", help="velocity images: .h5, .npy, .npz or .mat")
+    parser.add_argument("recording", metavar="RECORDING", help="velocity images, IQ or RF: .h5, .npy, .npz or .mat")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
     add_method(parser, METHODS)
     parser.add_argument("--frame-rate", type=float, metavar="HZ", help="frame rate; overrides the file's")
