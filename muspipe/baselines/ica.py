@@ -16,11 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from muspipe.baselines.fitting import alternate
+from muspipe.baselines.drag import NO_DRAG, Drag, measure_drag
+from muspipe.baselines.fitting import alternate, fit_maps
 from muspipe.baselines.linking import lagged_similarity, link_patches, main_source, mend_nested, merge_copies
 from muspipe.baselines.maps import SignalSubspace, SparseSettings, signal_subspace, smooth_motion, sparse_maps
 from muspipe.baselines.noise import measure_noise
-from muspipe.baselines.shapes import solidity, threshold_shape
+from muspipe.baselines.shapes import plateau, solidity, threshold_shape
 from muspipe.firings import find_firings
 from muspipe.leastsquares import fit_signals
 from muspipe.recordings.recording import Recording
@@ -36,6 +37,9 @@ class Separation:
 
     still: Recording
     """The recording without the motion of the whole muscle."""
+    x: np.ndarray
+    """float32 (P, T): its velocity without the tissue that units drag along"""
+    drag: Drag
     subspace: SignalSubspace
     signals: np.ndarray
     """float32 (n, T)"""
@@ -43,11 +47,6 @@ class Separation:
     """bool (n, H, W)"""
     delayed: np.ndarray
     """bool (n,), units whose onset spreads over the territory"""
-
-    @property
-    def x(self) -> np.ndarray:
-        """float32 (P, T): the velocity of `still`."""
-        return self.still.velocity.reshape(-1, self.still.n_frames)
 
     def only(self, kept: np.ndarray) -> Separation:
         """Those of the candidates for which kept (n,) is true."""
@@ -104,25 +103,39 @@ class TunedICA:
     def separate(self, recording: Recording) -> Separation | None:
         """All that looks like a unit, copies and doubtful ones included; None if nothing rises above the noise."""
         image_shape, area_px = recording.image_shape, self._area_px(recording)
-        x = np.ascontiguousarray(recording.velocity.reshape(-1, recording.n_frames), np.float32)
         rng = np.random.default_rng(self.seed)
+        x, subspace = self._without_motion(recording, rng)
+        if subspace.rank == 0:
+            return None
+        still = recording.with_velocity(x.reshape(recording.velocity.shape))
+        drag = measure_drag(subspace.basis, image_shape, recording.pixel_mm)
+        if drag != NO_DRAG:
+            x = drag.without(still.velocity, recording.pixel_mm).reshape(x.shape)
+            subspace = self._subspace(x, recording)
+        maps, shapes = sparse_maps(subspace, image_shape, area_px, self.sparse, rng)
+        if len(shapes) == 0:
+            return None
+        signals, shapes, delayed = self._units_from_patches(x, maps, shapes, area_px, recording.frame_rate_hz)
+        signals, shapes = alternate(x, signals, shapes, delayed, self.territory_level, 2)
+        return self._plausible(Separation(still, x, drag, subspace, signals, shapes, delayed))
+
+    def _subspace(self, x, recording):
+        noise = measure_noise(x, recording.image_shape, recording.frame_rate_hz, self.snr_ceiling_db)
+        return signal_subspace(x, noise, self.max_components)
+
+    def _without_motion(self, recording, rng):
+        """(velocity (P, T) without motion of the whole muscle, its signal subspace)."""
+        image_shape = recording.image_shape
+        x = np.ascontiguousarray(recording.velocity.reshape(-1, recording.n_frames), np.float32)
         for _ in range(3):
-            noise = measure_noise(x, image_shape, recording.frame_rate_hz, self.snr_ceiling_db)
-            subspace = signal_subspace(x, noise, self.max_components)
-            if subspace.rank == 0:
-                return None
-            maps, shapes = sparse_maps(subspace, image_shape, area_px, self.sparse, rng)
+            subspace = self._subspace(x, recording)
             motion = smooth_motion(subspace, image_shape)
             if motion.shape[1] == 0:
                 break
+            maps, shapes = sparse_maps(subspace, image_shape, self._area_px(recording), self.sparse, rng)
             together = np.concatenate([maps, motion], axis=1)
             x = x - motion @ fit_signals(together.T, x)[len(shapes) :]  # as far as the units do not explain it
-        if len(shapes) == 0:
-            return None
-        still = recording.with_velocity(x.reshape(recording.velocity.shape))
-        signals, shapes, delayed = self._units_from_patches(x, maps, shapes, area_px, recording.frame_rate_hz)
-        signals, shapes = alternate(x, signals, shapes, delayed, self.territory_level, 2)
-        return self._plausible(Separation(still, subspace, signals, shapes, delayed))
+        return x, subspace
 
     def join(self, found: Separation, territories: np.ndarray) -> Separation:
         """The separation with those of the territories (m, H, W), found by other means, that are new; all refitted."""
@@ -165,7 +178,15 @@ class TunedICA:
         scores = np.clip(explained * [solidity(shape) for shape in shapes], 0, 1).astype(np.float32)
         order = np.argsort(-scores, kind="stable")
         order = order[scores[order] >= self.min_score]
-        return MotorUnits.of(found.still, shapes[order], signals[order], scores[order])
+        return MotorUnits.of(found.still, shapes[order], self._in_place(found.only(order)), scores[order])
+
+    def _in_place(self, found):
+        """Signals (n, T) as large as the velocity on their units' plateaus is with the tissue that is dragged along."""
+        if found.drag == NO_DRAG:
+            return found.signals
+        maps = fit_maps(found.signals, found.still.velocity.reshape(found.x.shape))
+        levels = [plateau(m.reshape(shape.shape), shape) for m, shape in zip(maps, found.shapes, strict=True)]
+        return found.signals * (np.array(levels) / np.linalg.norm(found.signals, axis=1))[:, None].astype(np.float32)
 
     def _units_from_patches(self, x, maps, shapes, area_px, frame_rate_hz):
         """Link patches to units: (signals (n, T), shapes (n, H, W), delayed (n,))."""
