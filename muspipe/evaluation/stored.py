@@ -35,7 +35,7 @@ def _read_folder(folder):
         raise InputError(f"{path} is missing: make it with muspipe evaluate DATA --out {folder}")
     try:
         metrics = dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{path}: damaged ({error})") from error
     if not {"method", "data", "cells"} <= metrics.keys():
         raise InputError(f"{path}: expected the metrics of `muspipe evaluate`, found {', '.join(metrics) or 'nothing'}")

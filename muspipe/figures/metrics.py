@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from muspipe.figures.style import RC, SMALL_PT, UNIT_COLOURS
+from muspipe.figures.published import add_legend, add_published
+from muspipe.figures.style import RC, UNIT_COLOURS
 
 PANELS = {
     "recall": "Detection recall",
@@ -24,11 +25,12 @@ BETWEEN = 0.3
 """Distance of lines of several noise levels, so that their bars do not lie on each other [motor units]."""
 
 
-def draw_metrics(by_method: dict[str, dict], snr_db: float | None = None) -> Figure:
+def draw_metrics(by_method: dict[str, dict], snr_db: float | None = None, published=()) -> Figure:
     """Mean and SD of each metric that any method has; a line for each method (marker and line style) and noise level
     (colour).
 
     by_method: {label: metrics as in metrics.json}. snr_db: draw only this noise level [dB], each method in a colour.
+    published: statements as in experiments/published.json.
     """
     snrs = noise_levels(by_method.values())
     if snr_db is not None:
@@ -47,13 +49,12 @@ def draw_metrics(by_method: dict[str, dict], snr_db: float | None = None) -> Fig
             axis.set_ylabel(PANELS[name])
             _draw_methods(axis, by_method, name, snrs, snr_db is not None)
             zoom([axis])
+            add_published(axis, name, published)
         for axis in axes[-3:]:
             axis.set_xlabel("Motor units")
             axis.xaxis.set_tick_params(labelbottom=True)
             axis.set_xticks(sorted({cell["n_units"] for cell in cells}))
-        handles, labels = axes[0].get_legend_handles_labels()
-        columns = max(1, min(len(labels), 6))
-        figure.legend(handles, labels, frameon=False, fontsize=SMALL_PT, ncols=columns, loc="outside lower center")
+        add_legend(figure)
         data = next(iter(by_method.values()))["data"]
         title = f"{', '.join(by_method)}: " if snr_db is None else f"{snr_db:g} dB, "
         title += f"scenario {data['scenario']} ({of_sequences(cells, shown)})"

@@ -10,11 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from muspipe.figures.metrics import BETWEEN, PANELS, add_line, noise_levels, noise_text, of_sequences, zoom
-from muspipe.figures.style import RC, SMALL_PT, UNIT_COLOURS
+from muspipe.figures.published import add_legend, add_published
+from muspipe.figures.style import RC, UNIT_COLOURS
 
 TRAINED = {"clean": "trained without noise", "noise": "trained with noise"}
-MARKS = {"network": ("D", "published network"), "stica": ("X", "published stICA")}
-PUBLISHED = {"color": "black", "zorder": 4}
 
 
 def draw_panels(metrics: tuple[str, ...], trained: dict[str, dict], published=(), title: str = "") -> Figure:
@@ -47,40 +46,3 @@ def draw_panels(metrics: tuple[str, ...], trained: dict[str, dict], published=()
         add_legend(figure)
         figure.suptitle(f"{title} ({of_sequences(cells, metrics)})", fontsize=RC["font.size"] + 1)
     return figure
-
-
-def add_published(axis, metric: str, statements) -> None:
-    """Draw published means of a metric: marks at their numbers of units, dotted lines and bands where they hold for
-    all. What lies below the axis is written at its lower end. After the axis has its limits."""
-    low = axis.get_ylim()[0]
-    below = []
-    for statement in statements:
-        if statement.get("metric") != metric or "values" not in statement:
-            continue
-        marker, label = MARKS[statement["method"]]
-        short = "stICA " if statement["method"] == "stica" else ""
-        for at, value in statement["values"].items():
-            if at == "at_least" and value < low:
-                below.append(f"{short}> {value:.2f}")
-            elif at == "at_least":
-                axis.axhline(value, linestyle=":", linewidth=1, label=f"{label}, at least", **PUBLISHED)
-            elif at == "between" and value[1] < low:
-                below.append(f"{short}{value[0]:.2f}-{value[1]:.2f}")
-            elif at == "between":
-                axis.axhspan(*value, color="black", alpha=0.12, linewidth=0, label=f"{label}, range")
-            elif value < low:
-                below.append(f"{short}{value:.2f} at {at} units")
-            else:
-                look = {"marker": marker, "markersize": 4, "linestyle": "", "markerfacecolor": "none"}
-                axis.plot([int(at)], [value], label=label, **look, **PUBLISHED)
-    if below:
-        text = "\u2193 published: " + ", ".join(below)
-        axis.text(0.03, 0.03, text, transform=axis.transAxes, fontsize=SMALL_PT - 1, color="#404040", va="bottom")
-
-
-def add_legend(figure: Figure) -> None:
-    """One for all panels, below them."""
-    pairs = (zip(*axis.get_legend_handles_labels(), strict=True) for axis in figure.axes)
-    known = {label: handle for axis in pairs for handle, label in axis}
-    look = {"frameon": False, "fontsize": SMALL_PT, "ncols": min(len(known), 5) or 1}
-    figure.legend(known.values(), known, loc="outside lower center", **look)
