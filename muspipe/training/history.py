@@ -66,8 +66,8 @@ def read_history(path, columns=None) -> list[dict]:
 
 
 def joined_histories(runs) -> tuple[list[dict], list[tuple[float, str]]]:
-    """(rows of runs that went on from each other, hours and steps counted on; (hour, name) at which each but the first
-    begins). runs: folders, or history.csv files. InputError for a run without rows."""
+    """(rows of runs that went on from each other, hours and steps counted on, a row of NaN between two; (hour, name) at
+    which each but the first begins). runs: folders, or history.csv files. InputError for a run without rows."""
     joined, marks = [], []
     for run in map(Path, runs):
         path = run / "history.csv" if run.is_dir() else run
@@ -77,6 +77,7 @@ def joined_histories(runs) -> tuple[list[dict], list[tuple[float, str]]]:
         before = {name: joined[-1][name] if joined else 0 for name in ("hours", "step")}
         if joined:
             marks.append((before["hours"], path.parent.name))
+            joined.append(dict.fromkeys(rows[0], math.nan) | before)
         joined += [row | {name: row[name] + start for name, start in before.items()} for row in rows]
     return joined, marks
 
@@ -90,7 +91,7 @@ def _numbers(header, row):
         return None
 
 
-FEW_ROWS = 40
+FEW_POINTS = 40
 """Up to so many points of a line are marked, so that a single one is seen, too."""
 
 
@@ -122,12 +123,13 @@ def draw_history(rows: list[dict], marks: Sequence[tuple[float, str]] = (), titl
 
 
 def _draw_losses(axes, rows, name, *, training, validation=None, **look):
-    """A loss over the hours. Rows repeat the last validation until there is another: it is drawn once."""
+    """A loss over the hours, with a gap where it is NaN. Rows repeat the last validation until there is another: it is
+    drawn once."""
     val = f"val_{name}"
     validated = [row for before, row in itertools.pairwise([{val: math.nan}, *rows]) if row[val] != before[val]]
-    validated = [row for row in validated if not math.isnan(row[val])]
     for style, key, drawn, label in (("-", name, rows, training), ("--", val, validated, validation)):
-        marker = {"marker": "o", "markersize": 3} if len(drawn) <= FEW_ROWS else {}
+        few = sum(not math.isnan(row[key]) for row in drawn) <= FEW_POINTS
+        marker = {"marker": "o", "markersize": 3} if few else {}
         hours = [row["hours"] for row in drawn]
         axes.plot(hours, [row[key] for row in drawn], style, label=label, lw=1.2, **marker, **look)
 
