@@ -11,37 +11,17 @@ differs from these in anchors, NMS, optimiser and data, too (departures.md).
 Which panels the printed figure has is not in our notes: here they are those of Fig. 4.
 """
 
-import argparse
-import json
-from pathlib import Path
+from drawing import HERE, trained_without_and_with_noise
 
-from muspipe.errors import InputError
-from muspipe.evaluation.stored import read_evaluation
-from muspipe.figures.panels import draw_panels
-from simulator.shared.files import atomic_path
-
-HERE = Path(__file__).resolve().parent
-CLEAN, NOISE = HERE / "results/paper.csv:compact, clean", HERE / "results/paper.csv:compact"
+STORED = HERE / "results/paper.csv"
 METRICS = ("segmentation_recall", "segmentation_precision")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clean", default=CLEAN, metavar="EVALUATION", help="of networks trained without noise")
-    parser.add_argument("--noise", default=NOISE, metavar="EVALUATION", help="of networks trained with noise")
-    parser.add_argument("--of", default="our compact networks", metavar="NETWORKS", help="what they are, for the title")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder of the figure")
-    args = parser.parse_args()
-    try:
-        trained = {"clean": read_evaluation(args.clean), "noise": read_evaluation(args.noise)}
-    except InputError as error:
-        parser.error(str(error))
-    statements = json.loads((HERE / "published.json").read_text(encoding="utf-8"))["statements"]
-    figure = draw_panels(METRICS, trained, statements, f"Units found by {args.of}")
-    args.out.mkdir(parents=True, exist_ok=True)
-    with atomic_path(args.out / "fig05.png") as temporary:
-        figure.savefig(temporary, dpi=160)
-    print(args.out / "fig05.png")
+    stored = {"clean": f"{STORED}:compact, clean", "noise": f"{STORED}:compact"}
+    trained_without_and_with_noise(
+        "fig05.png", __doc__, METRICS, **stored, title="Units found by", of="our compact networks"
+    )
 
 
 if __name__ == "__main__":

@@ -12,37 +12,15 @@ were kept. `refit` corrects least squares and sees the mask, which the paper's n
 Panels as in the paper: A trained without noise, B with it.
 """
 
-import argparse
-import json
-from pathlib import Path
+from drawing import HERE, trained_without_and_with_noise
 
-from muspipe.errors import InputError
-from muspipe.evaluation.stored import read_evaluation
-from muspipe.figures.panels import draw_panels
-from simulator.shared.files import atomic_path
-
-HERE = Path(__file__).resolve().parent
 STORED = HERE / "results/twitch_true_paper.csv"
-CLEAN, NOISE = f"{STORED}:refit trained without noise", f"{STORED}:twitch-refit"
+METRICS = ("roa",)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clean", default=CLEAN, metavar="EVALUATION", help="of networks trained without noise")
-    parser.add_argument("--noise", default=NOISE, metavar="EVALUATION", help="of networks trained with noise")
-    parser.add_argument("--of", default="our refit networks", metavar="NETWORKS", help="what they are, for the title")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder of the figure")
-    args = parser.parse_args()
-    try:
-        trained = {"clean": read_evaluation(args.clean), "noise": read_evaluation(args.noise)}
-    except InputError as error:
-        parser.error(str(error))
-    statements = json.loads((HERE / "published.json").read_text(encoding="utf-8"))["statements"]
-    figure = draw_panels(("roa",), trained, statements, f"Trains by {args.of}")
-    args.out.mkdir(parents=True, exist_ok=True)
-    with atomic_path(args.out / "fig06.png") as temporary:
-        figure.savefig(temporary, dpi=160)
-    print(args.out / "fig06.png")
+    stored = {"clean": f"{STORED}:refit trained without noise", "noise": f"{STORED}:twitch-refit"}
+    trained_without_and_with_noise("fig06.png", __doc__, METRICS, **stored, title="Trains by", of="our refit networks")
 
 
 if __name__ == "__main__":

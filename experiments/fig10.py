@@ -8,30 +8,13 @@ A RUN is a folder of `muspipe-train twitch`, or a history.csv; several follow ea
 one with noise that goes on from it. Hours and steps are counted on.
 """
 
-import argparse
-from pathlib import Path
+from drawing import HERE, losses
 
-from muspipe.errors import InputError
-from muspipe.training.history import draw_history, joined_histories
-from simulator.shared.files import atomic_path
-
-HERE = Path(__file__).resolve().parent
 RUNS = [HERE / "replicate/twitch-clean", HERE / "replicate/twitch-noise"]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="*", type=Path, default=RUNS, metavar="RUN", help="in the order of training")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder of the figure")
-    args = parser.parse_args()
-    try:
-        rows, marks = joined_histories(args.runs)
-    except InputError as error:
-        parser.error(str(error))
-    args.out.mkdir(parents=True, exist_ok=True)
-    with atomic_path(args.out / "fig10.png") as temporary:
-        draw_history(rows, marks, "Losses of the twitch network").savefig(temporary, dpi=160)
-    print(args.out / "fig10.png")
+    losses("fig10.png", __doc__, runs=RUNS, title="Losses of the twitch network")
 
 
 if __name__ == "__main__":
