@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-jax lint bench figures
+.PHONY: demo test test-jax lint bench figures replicate-small
 
 demo: $(INSTALLED)
 	@mkdir -p demo
@@ -32,11 +32,23 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	@set -e; for script in experiments/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
-# The figures of the paper that need no evaluation or training of yours, beside their scripts.
-FIGURES := experiments/fig07_08.py experiments/fig11.py experiments/fig12_13.py
+# The figures of the paper and those of methods, beside their scripts, from what is stored here: results/, replicate/ and
+# the networks that come with muspipe.
+FIGURES := experiments/fig04.py experiments/fig05.py experiments/fig06.py experiments/fig07_08.py experiments/fig09.py \
+	experiments/fig10.py experiments/fig11.py experiments/fig12_13.py experiments/methods.py
 
 figures: $(INSTALLED)
 	@set -e; for script in $(FIGURES); do $(BIN)/python $$script; done
+
+# The whole experiment of the paper with its own networks, at a scale of minutes; then, that nothing is missing.
+SMALL := replicate-small
+NUMBERS := 04 05 06 07 08 09 10 11 12 13
+
+replicate-small: $(INSTALLED)
+	rm -rf $(SMALL)
+	$(BIN)/python experiments/replicate.py --out $(SMALL) --random-start --scale 0.001
+	@set -e; for number in $(NUMBERS); do test -s $(SMALL)/figures/fig$$number.png; done
+	@grep -q "| Fig. 4B |" $(SMALL)/table.md && test -s $(SMALL)/table.csv
 
 # The stamp makes the installation happen once, and again when the dependencies change.
 $(INSTALLED): setup.py

@@ -3,7 +3,7 @@
 Command: python experiments/fig07_08.py [--out experiments] [--segmentation NAME] [--twitch NAME]
 Time: 20 seconds on 2 cores.
 Expected: fig07.png, 5 of 5 units found, mean RoA 0.98 (published: 5 of 5); fig08.png, 15 of 15 found, mean RoA 0.99
-(published: 13 of 15).
+(published: 13 of 15); these numbers in fig07_08.csv.
 
 The paper's pipeline, method `deep`: Mask R-CNN for the territories, then the twitch network. The networks are the
 slimmed ones that come with muspipe, seg-compact and twitch-compact, as those of the paper's own size have not been
@@ -13,6 +13,7 @@ chosen for what is found in it. One sequence is an example, not a measurement: o
 """
 
 import argparse
+import csv
 import json
 import re
 from pathlib import Path
@@ -55,15 +56,22 @@ def main():
     parser.add_argument("--twitch", default="twitch-compact", help="network: a name, weight file or run folder")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    rows = []
     for name, (place, n_units, otherwise) in EXAMPLES.items():
         published = published_count(place, otherwise)
         figure, metrics = draw(n_units, published, args.seed, args.snr_db, args.segmentation, args.twitch)
         with atomic_path(args.out / name) as temporary:
             figure.savefig(temporary, dpi=160)
+        counts = {"true": metrics["n_true"], "found": metrics["n_found"], "matched": metrics["n_matched"]}
+        rows.append({"figure": place, "seed": args.seed, "snr_db": args.snr_db, **counts, "roa": metrics["roa"]})
         print(
             f"{args.out / name}: {metrics['n_matched']} of {metrics['n_true']} units found, "
             f"{metrics['n_found'] - metrics['n_matched']} false, mean RoA {metrics['roa']:.3f} (published: {published})"
         )
+    with atomic_path(args.out / "fig07_08.csv") as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import csv
 import json
 from pathlib import Path
 
+from muspipe.evaluation.stored import COLUMNS
 from simulator.shared.files import atomic_path
 
 METRICS = {
@@ -22,7 +23,6 @@ METRICS = {
     "roa": "Rate of agreement of the firings of the units found",
     "seconds": "Seconds a sequence (one core, beside other work)",
 }
-COLUMNS = ("scenario", "method", "snr_db", "units", "metric", "mean", "sd")
 
 
 def main():
@@ -84,7 +84,8 @@ def raw_rows(scenario, found, metrics):
             for cell in evaluation["cells"]:
                 value = cell.get(metric) or {"mean": None, "sd": None}
                 snr_db = f"{float(cell['snr_db']):g}"
-                yield scenario, label, snr_db, cell["n_units"], metric, value["mean"], value["sd"]
+                key = scenario, label, snr_db, cell["n_units"], metric
+                yield *key, value["mean"], value["sd"], cell["n_sequences"]
 
 
 def shown(value):

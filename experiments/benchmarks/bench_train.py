@@ -1,6 +1,6 @@
 """Training step of each network: seconds, shares of forward, backward and input, peak memory.
 
-    python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5]
+    python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5] [--json]
 
 Networks: seg-compact, twitch-compact and twitch-refit (the default, about 2 minutes on 2 cores), twitch-paper and
 seg-paper (12 minutes for all). Expect on an idle machine at most 250 ms an image of seg-compact, at most 60 ms a crop
@@ -81,9 +81,9 @@ def main():
     parser.add_argument("networks", nargs="*", default=NETWORKS[:3], metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--batch-size", type=int, help="default: the paper's")
-    parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true", help="the first network alone, its figures as one line of JSON")
     args = parser.parse_args()
-    if args.in_process:
+    if args.json:
         print(json.dumps(measure(args.networks[0], args.steps, args.batch_size)))
         return
     print(f"{os.cpu_count()} cores")
@@ -92,7 +92,7 @@ def main():
     )
     for network in args.networks:
         n_steps = min(args.steps, 2) if network in TWO_STEPS else args.steps
-        command = [sys.executable, __file__, network, "--in-process", "--steps", str(n_steps)]
+        command = [sys.executable, __file__, network, "--json", "--steps", str(n_steps)]
         command += ["--batch-size", str(args.batch_size)] if args.batch_size else []
         path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")])
         done = subprocess.run(

@@ -4,10 +4,12 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from experiments.fig04_to_06 import MARKS, add_published
-from muspipe.figures.metrics import PANELS, draw_metrics
+from muspipe.figures.metrics import PANELS
+from muspipe.figures.panels import TRAINED, draw_panels
+from muspipe.figures.published import MARKS
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = json.loads((ROOT / "experiments/published.json").read_text(encoding="utf-8"))
@@ -34,6 +36,8 @@ def test_every_statement_has_a_place_and_words():
     assert len(STATEMENTS) == len(PUBLISHED["statements"])
     for statement in STATEMENTS.values():
         assert statement["place"] and statement["says"]
+        if statement.get("method") == "network":
+            assert set(statement["trained"]) <= set(TRAINED)
         if "values" in statement:
             assert statement["method"] in MARKS and statement["metric"] in PANELS
             assert all(0 < number <= 1 for number in numbers_of(statement))
@@ -48,23 +52,34 @@ def test_both_published_recalls_are_there():
     assert any({"recall-noise-trained", "recall-stable"} <= set(a["statements"]) for a in PUBLISHED["ambiguities"])
 
 
-def test_figure_draws_what_is_published_and_nothing_else():
-    cells = [{"snr_db": 10.0, "n_units": n} | {m: {"mean": 0.5, "sd": None} for m in PANELS} for n in (1, 25)]
-    figure = draw_metrics({"ica": {"cells": cells, "data": {"scenario": "paper"}}})
-    add_published(figure)
-    drawn = set()
-    for metric, axis in zip(PANELS, figure.axes, strict=True):
+NETWORK = [s["metric"] for s in STATEMENTS.values() if s.get("method") == "network"]
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.0], ids=["whole axis", "zoomed axis"])
+@pytest.mark.parametrize("metric", sorted({*NETWORK}))
+def test_panels_show_what_is_published_and_nothing_else(metric, mean):
+    """As marks and lines at their values, or, where these lie below the axis, in words."""
+    cell = {"snr_db": 10.0, "n_sequences": 3, metric: {"mean": mean, "sd": 0.0}}
+    evaluation = {"cells": [cell | {"n_units": n} for n in (1, 25)], "data": {"scenario": "paper"}}
+    figure = draw_panels((metric,), dict.fromkeys(TRAINED, evaluation), STATEMENTS.values())
+    for kind, axis in zip(TRAINED, figure.axes, strict=True):
+        drawn = set()
         for line in axis.lines:
             if line.get_label().startswith("published"):
-                at = "at_least" if line.get_linestyle() == ":" else str(int(line.get_xdata()[0]))
-                drawn.add((metric, at, line.get_ydata()[0]))
-        drawn |= {(metric, "between", (p.get_y(), p.get_y() + p.get_height())) for p in axis.patches}
-    expected = {
-        (s["metric"], at, tuple(value) if isinstance(value, list) else value)
-        for s in STATEMENTS.values()
-        for at, value in s.get("values", {}).items()
-    }
-    assert drawn == expected
+                drawn.add(("at_least" if line.get_linestyle() == ":" else line.get_xdata()[0], line.get_ydata()[0]))
+        drawn |= {("between", (p.get_y(), p.get_y() + p.get_height())) for p in axis.patches}
+        words = " ".join(text.get_text() for text in axis.texts)
+        expected = [
+            (int(at) if at.isdigit() else at, tuple(value) if isinstance(value, list) else value)
+            for s in STATEMENTS.values()
+            if s.get("metric") == metric and kind in s.get("trained", TRAINED)
+            for at, value in s["values"].items()
+        ]
+        assert axis.get_ylim()[0] == (0.95 if mean else 0.0) and bool(words) == bool(mean and expected)
+        assert drawn == (set() if mean else set(expected))
+        assert sorted(re.findall(r"0\.\d\d", words)) == sorted(
+            f"{number:.2f}" for _, value in expected if mean for number in np.ravel(value)
+        )
 
 
 @pytest.mark.parametrize("file", ["README.md", "experiments/README.md"])

@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 
 from experiments import tables
+from muspipe.evaluation.stored import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = ("paper", "physiological")
 FIVE = ("recall", "precision", "segmentation_recall", "segmentation_precision", "roa")
 
 
-def read_raw(path):
-    """{(scenario, method, snr_db, units, metric): (mean, sd)} as texts."""
+def read_raw(path, sequences="100"):
+    """{(scenario, method, snr_db, units, metric): (mean, sd)} as texts. sequences: of every cell."""
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    assert tuple(rows[0]) == tables.COLUMNS
-    found = {tuple(row[:5]): tuple(row[5:]) for row in rows[1:]}
+    assert tuple(rows[0]) == COLUMNS
+    found = {tuple(row[:5]): tuple(row[5:7]) for row in rows[1:]}
+    assert {row[7] for row in rows[1:]} == {sequences}
     assert len(found) == len(rows) - 1
     return found
 
@@ -115,6 +117,22 @@ def test_full_tables(scenario):
     assert seen == {key for key in RAW if key[0] == scenario}
 
 
+def test_twitch_trains_of_the_true_territories():
+    """Means alone were kept, but for ica, which is of the units that it found."""
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    head, *rows = table_after(text, "## Twitch trains of the true territories")
+    raw = {}
+    for scenario in SCENARIOS:
+        raw |= read_raw(ROOT / f"experiments/results/twitch_true_{scenario}.csv")
+    methods = [name.replace("`", "") for name in head[3:-1]]
+    shown = {}
+    for scenario, snr_db, n_units, *cells in rows:
+        for method, cell in zip(methods, cells[:-1], strict=True):
+            shown[scenario, method, snr_db, n_units, "roa"] = (cell, "")
+        assert cells[-1] == RAW[scenario, "ica", snr_db, n_units, "roa"][0]
+    assert shown == raw and len(raw) == 2 * 18 * 4
+
+
 def test_tables_are_written_with_their_raw_numbers(tmp_path, monkeypatch):
     missing = {"mean": None, "sd": None}
     cells = [
@@ -130,7 +148,7 @@ def test_tables_are_written_with_their_raw_numbers(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", command)
     tables.main()
     assert "| inf | 1 | 0.667 (0.25) |" in out.read_text() and "| 10 | 5 | - |" in out.read_text()
-    assert read_raw(tmp_path / "results/paper.csv") == {
+    assert read_raw(tmp_path / "results/paper.csv", "2") == {
         ("paper", "mine", "inf", "1", "recall"): ("0.6666666666666666", "0.25"),
         ("paper", "mine", "10", "5", "recall"): ("", ""),
     }

@@ -10,7 +10,7 @@ from muspipe.figures.style import UNIT_COLOURS
 def evaluation(recall, snrs=(20.0, "inf"), n_units=(1, 5)):
     """Metrics of a method with this mean recall everywhere; nothing else was measured."""
     cells = [
-        {"snr_db": snr, "n_units": n} | {metric: {"mean": None, "sd": None} for metric in PANELS}
+        {"snr_db": snr, "n_units": n, "n_sequences": 100} | {metric: {"mean": None, "sd": None} for metric in PANELS}
         for snr in snrs
         for n in n_units
     ]
@@ -26,17 +26,32 @@ def points(container):
 def test_a_line_for_each_noise_level():
     figure = draw_metrics({"ica": evaluation(0.75)})
     axes = figure.axes[0]
-    assert [axis.get_title() for axis in figure.axes] == list(PANELS.values())
+    assert [axis.get_ylabel() for axis in figure.axes[:2]] == ["Detection recall", ""]  # what nobody has has no panel
     assert axes.get_legend_handles_labels()[1] == ["20 dB", "no noise"]
-    # the two levels stand side by side, 0.25 units apart
+    # the two levels stand side by side, 0.3 units apart
     assert [points(line) for line in axes.containers] == [
-        ([0.875, 4.875], [0.75, 0.75]),
-        ([1.125, 5.125], [0.75, 0.75]),
+        ([0.85, 4.85], [0.75, 0.75]),
+        ([1.15, 5.15], [0.75, 0.75]),
     ]
     bars = axes.containers[0].lines[2][0].get_segments()
     assert [np.ptp(bar[:, 1]) for bar in bars] == pytest.approx([0, 0.2])  # one SD up, one down
-    assert all(points(line) == ([], []) for line in figure.axes[1].containers)  # not measured
-    assert figure.get_suptitle() == "ica: scenario paper (mean, SD over sequences)"
+    assert figure.get_suptitle() == "ica: scenario paper (mean, SD over 100 sequences a cell)"
+
+
+def test_bars_end_at_one():
+    (bar,) = draw_metrics({"ica": evaluation(0.97, ["inf"], [5])}).axes[0].containers[0].lines[2][0].get_segments()
+    assert bar[:, 1].tolist() == pytest.approx([0.87, 1.0])
+
+
+@pytest.mark.parametrize(("mean", "begin"), [(1.0, 0.9), (0.99, 0.8), (0.75, 0.6), (0.3, 0.0)])
+def test_axis_begins_below_the_lowest_bar(mean, begin):
+    """One SD is 0.1: 1.0 reaches down to 0.9, 0.99 to 0.89, 0.75 to 0.65, 0.3 to 0.2."""
+    low, high = draw_metrics({"ica": evaluation(mean)}).axes[0].get_ylim()
+    assert low == begin and 1 < high <= 1.04
+
+
+def test_axes_of_nothing_are_whole():
+    assert draw_metrics({"ica": evaluation(None)}).axes[0].get_ylim()[0] == 0
 
 
 def test_several_methods_at_one_noise_level():
@@ -45,7 +60,7 @@ def test_several_methods_at_one_noise_level():
     assert axes.get_legend_handles_labels()[1] == ["ica", "deep"]
     assert [points(line) for line in axes.containers] == [([1, 5], [0.75, 0.75]), ([1, 5], [0.5, 0.5])]
     assert [line.lines[0].get_color() for line in axes.containers] == list(UNIT_COLOURS[:2])
-    assert figure.get_suptitle() == "20 dB, scenario paper (mean, SD over sequences)"
+    assert figure.get_suptitle() == "20 dB, scenario paper (mean, SD over 100 sequences a cell)"
 
 
 def test_several_methods_and_levels_are_told_apart():

@@ -3,7 +3,7 @@
 import pytest
 
 from muspipe.errors import InputError
-from muspipe.training.history import History, draw_history, read_history
+from muspipe.training.history import History, draw_history, joined_histories, read_history
 
 
 @pytest.mark.parametrize("torn", ["20,0.1,1e-,3", "20,0.1", "20,0.1,\0\0\0\0", "\0\0\0\0", ",,,"])
@@ -31,9 +31,45 @@ def test_other_columns_are_another_networks(tmp_path):
         History(tmp_path / "history.csv", ()).start(0)
 
 
+def row(step, hours, val):
+    return {"step": step, "hours": hours, "loss": 2, "rpn_loss": 1, "val_loss": val, "val_rpn_loss": val}
+
+
 def test_the_parts_of_the_loss_are_drawn_beside_it():
-    rows = [{"step": 10, "hours": h, "loss": 2, "rpn_loss": 1, "val_loss": 3, "val_rpn_loss": 1} for h in (0.1, 0.2)]
-    total, parts = draw_history(rows).axes
+    total, parts = draw_history([row(10, 0.1, 3), row(20, 0.2, 4)]).axes
     assert [line.get_label() for line in total.lines] == ["training", "validation"]
-    assert total.lines[1].get_ydata().tolist() == [3, 3] and parts.get_legend().get_texts()[0].get_text() == "rpn"
+    assert total.lines[1].get_ydata().tolist() == [3, 4] and parts.get_legend().get_texts()[0].get_text() == "rpn"
+    assert all(axis.get_ylabel() for axis in (total, parts))
     assert len(draw_history([]).axes) == 1
+
+
+def test_a_validation_that_rows_repeat_is_drawn_once_and_seen():
+    total, _ = draw_history([row(10, 0.1, float("nan")), row(20, 0.2, 3), row(30, 0.3, 3)]).axes
+    validation = total.lines[1]
+    drawn = [(x, y) for x, y in zip(validation.get_xdata(), validation.get_ydata(), strict=True) if y == y]
+    assert drawn == [(0.2, 3)]
+    assert validation.get_marker() == "o"
+
+
+def test_steps_stand_above_the_hours_at_which_they_were_done():
+    """The second half took twice as long: 0.1 h for 100 steps, then 0.2 h."""
+    (axes, _) = draw_history([row(100, 0.1, 1), row(200, 0.3, 1)]).axes
+    (above,) = axes.child_axes
+    steps = [int(label.get_text()) for label in above.get_xticklabels()]
+    assert 150 in steps or 160 in steps or 140 in steps
+    assert above.get_xticks().tolist() == pytest.approx([0.1 + 0.2 * (step - 100) / 100 for step in steps])
+
+
+def test_runs_that_went_on_from_each_other(tmp_path):
+    for name, rows in (("clean", [(10, 0.5), (20, 1.0)]), ("noise", [(10, 0.25)])):
+        history = History(tmp_path / name / "history.csv", ())
+        history.path.parent.mkdir()
+        history.start(0)
+        for step, hours in rows:
+            history.add({"step": step, "hours": hours, "loss": 1.0})
+    joined, marks = joined_histories([tmp_path / "clean", tmp_path / "noise/history.csv"])
+    assert [(r["step"], r["hours"]) for r in joined] == [(10, 0.5), (20, 1.0), (20, 1.0), (30, 1.25)]
+    assert [r["loss"] == r["loss"] for r in joined] == [True, True, False, True]  # a gap between the runs
+    assert marks == [(1.0, "noise")]
+    with pytest.raises(InputError, match="expected the losses of a run, found none"):
+        joined_histories([tmp_path])
