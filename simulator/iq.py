@@ -18,7 +18,7 @@ from simulator.shared.errors import InputError
 from simulator.shared.threads import one_blas_thread
 from simulator.speckle import pixel_weights, samples_mm, scatterers_of
 
-BLOCK_FRAMES = 20
+BLOCK_FRAMES = 32
 """Frames that are computed at a time."""
 
 

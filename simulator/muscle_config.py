@@ -61,7 +61,7 @@ class TissueSettings:
     """SD [mm] of the transition (chosen)."""
 
     def __post_init__(self):
-        check(self, "TissueSettings.")
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class MotionSettings:
     """Its peak velocity over the median peak velocity of twitches (chosen)."""
 
     def __post_init__(self):
-        check(self, "MotionSettings.")
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class EchoSettings:
     """Spacing of scatterers and of echo samples [mm], in depth and across."""
 
     def __post_init__(self):
-        check(self, "EchoSettings.")
+        check(self)
         if self.grid_mm[0] > 1.5 * self.axial_sd_mm[0] or self.grid_mm[1] > 1.5 * self.lateral_sd_mm[0]:
             raise InputError(
                 f"EchoSettings.grid_mm: expected at most 1.5 times the smallest SDs of the point spread, got "

@@ -1,8 +1,8 @@
 """Tissue that a contracting unit drags along: how much of it there is, and maps without it.
 
 The muscle around a unit follows it, so that its map is its territory's own response plus a share of that, blurred over
-millimetres. Such skirts cover one another, and no map is a small bright patch any more. The drag is one linear filter of
-the image, and taking it off is another: 1 / (1 + strength x blur). Of some strengths and reaches that one is right
+millimetres. Such skirts cover one another, and no map is a small bright patch any more. The drag is one linear filter
+of the image, and taking it off is another: 1 / (1 + strength x blur). Of some strengths and reaches that one is right
 which leaves the maps most skewed: patches on zero.
 
 Images have their first two axes (H, W).
@@ -38,8 +38,8 @@ class Drag:
 
 NO_DRAG = Drag(0.0, 1.0)
 DRAGS = (Drag(1.0, 2.0), Drag(2.0, 3.0), Drag(4.0, 4.0), Drag(8.0, 4.0))
-"""What is tried. A territory of 6 mm whose response is 0.6 own and 0.4 blurred by 2 mm, scaled to the same peak, has the
-first; 0.5 and 0.5 blurred by 5 mm, between
+"""What is tried. A territory of 6 mm whose response is 0.6 own and 0.4 blurred by 2 mm, scaled to the same peak, has
+the first; 0.5 and 0.5 blurred by 5 mm, between
 the last two."""
 LEAST_GAIN = 1.01
 """Maps must get more skewed by this factor, or nothing is taken off."""

@@ -172,7 +172,7 @@ class TunedICA:
         # a twitch integrates to zero, an offset does not
         moves = np.abs(found.signals.mean(axis=1)) < found.signals.std(axis=1)
         found = self._plausible(found.only(fires & moves))
-        signals, shapes = found.signals, found.shapes
+        shapes = found.shapes
         masks = flat(shapes)
         explained = np.sum((masks @ found.subspace.basis) ** 2, axis=1) / np.maximum(masks.sum(axis=1), 1)
         scores = np.clip(explained * [solidity(shape) for shape in shapes], 0, 1).astype(np.float32)

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("out", nargs="?", metavar="OUT", help="folder for the data set; one begun there is continued")
     parser.add_argument("--recording", metavar="FILE", help="write one recording (.h5, .npz or .mat) instead")
-    parser.add_argument("--scenario", default="paper", help="paper (default) or physiological")
+    parser.add_argument("--scenario", default="paper", help="paper (default), physiological or echo")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help=f"default {DEFAULT_SEED}")
     parser.add_argument(
         "--set",
@@ -33,7 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="settings",
         help="a setting of the scenario, from the list below; may be repeated",
     )
-    parser.add_argument("--snr-db", type=float, metavar="DB", help="white noise at this SNR [dB]; default none")
+    parser.add_argument(
+        "--snr-db",
+        type=float,
+        metavar="DB",
+        help="noise at this SNR [dB], of the echoes in scenario echo; default none",
+    )
     dataset = parser.add_argument_group("data set")
     for split, size in DATASET_DEFAULTS.items():
         dataset.add_argument(f"--{split}", type=int, metavar="N", help=f"sequences of the {split} set; default {size}")
@@ -42,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recording = parser.add_argument_group("recording")
     recording.add_argument("--units", type=int, metavar="N", help=f"motor units; default {DEFAULT_UNITS}")
     recording.add_argument("--truth", metavar="FILE", help="write the true motor units here, as a result file (.h5)")
+    recording.add_argument(
+        "--iq",
+        action="store_true",
+        help="write the echoes that the velocity comes from, beamformed IQ (.h5; scenario echo); --truth is the same",
+    )
     recording.add_argument("--overwrite", action="store_true", help="replace existing files")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _settings_help()
@@ -50,16 +60,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _settings_help() -> str:
     """The settings of `--set`, a line each, with their values in scenario paper."""
     from simulator.config import SimulationConfig
-    from simulator.shared.settings import described
 
     lines = [
         "settings of --set, with their values in scenario paper; give a scenario that you change a name of its own:"
     ]
-    for name, (_, facts) in described(SimulationConfig).items():
-        value = getattr(SimulationConfig, name)
-        value = json.dumps(value) if not isinstance(value, str) else value
-        lines.append(f"  {name}={value}" + (f" [{facts.unit}]" if facts.unit else "") + f"\n      {facts.help}")
+    lines += _lines_of(SimulationConfig())
+    lines += ["settings of scenario echo alone:"]
+    echo = SimulationConfig.scenario("echo")
+    for part in ("tissue", "motion", "echo"):
+        lines += _lines_of(getattr(echo, part), f"{part}.")
     return "\n".join(lines)
+
+
+def _lines_of(settings, prefix=""):
+    """Two lines for each field of a dataclass of settings."""
+    from simulator.shared.settings import described
+
+    for name, (_, facts) in described(type(settings)).items():
+        value = getattr(settings, name)
+        value = json.dumps(value) if not isinstance(value, str) else value
+        yield f"  {prefix}{name}={value}" + (f" [{facts.unit}]" if facts.unit else "") + f"\n      {facts.help}"
 
 
 def _scenario(args, **changes):
@@ -80,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.out is None) == (args.recording is None):
         raise InputError("expected either a folder OUT for a data set or --recording FILE, got both or neither")
-    foreign = ("train", "val", "test", "workers", "dense") if args.recording else ("units", "truth", "overwrite")
+    foreign = ("train", "val", "test", "workers", "dense") if args.recording else ("units", "truth", "iq", "overwrite")
     for name in foreign:
         given = getattr(args, name)
         if given is not None and given is not False:
@@ -140,12 +160,19 @@ def _simulate_recording(args):
     if args.snr_db is not None and not args.snr_db > -math.inf:
         raise InputError(f"--snr-db: expected decibels, got {args.snr_db}")
     config = _scenario(args, **_units(args))
+    if args.iq and config.echo is None:
+        raise InputError(f"--iq: expected a scenario with echoes, got {config.name}: give --scenario echo")
+    if args.iq and path.suffix.lower() not in (".h5", ".hdf5"):
+        raise InputError(f"{path}: expected a file ending in .h5 for --iq")
     with tqdm(total=3 if truth else 2, unit="step", disable=None) as bar, _naming_what_failed(path, truth):
         sequence = simulate(config, args.seed)
-        recording = recording_of(sequence, args.snr_db)
+        recording = None if args.iq else recording_of(sequence, args.snr_db)
         bar.update()
         with atomic_path(path) as temporary:
-            write_recording(temporary, recording, {part: text.format(config.name) for part, text in ABOUT.items()})
+            if args.iq:
+                _write_iq(temporary, sequence, args.snr_db)
+            else:
+                write_recording(temporary, recording, {part: text.format(config.name) for part, text in ABOUT.items()})
             bar.update()
             if truth:  # the recording takes its place only when this too is written
                 settings = {"seed": args.seed, "snr_db": args.snr_db, "simulation": sequence.config.to_dict()}
@@ -157,6 +184,24 @@ def _simulate_recording(args):
     if truth:
         print(f"{truth}: their territories, twitch trains and firings")
     return 0
+
+
+def _write_iq(path, sequence, snr_db):
+    """The echoes of a sequence, as a scanner with its settings would have taken them."""
+    from muspipe.echoes.echoes import Echoes
+    from muspipe.echoes.iq_file import write_echoes
+    from muspipe.echoes.options import Scan
+    from muspipe.recordings.simulated import SimulatedEchoes
+
+    config = sequence.config
+    scan = Scan(
+        centre_frequency_hz=config.echo.centre_frequency_mhz * 1e6,
+        prf_hz=config.frame_rate_hz,
+        pixel_mm=config.echo.grid_mm,
+        speed_of_sound_m_s=config.echo.speed_of_sound_m_s,
+        first_depth_mm=config.echo.grid_mm[0] / 2,
+    )
+    write_echoes(path, Echoes(SimulatedEchoes(sequence, snr_db), scan), f"simulated IQ, scenario {config.name}")
 
 
 def _units(args):

@@ -51,8 +51,6 @@ def write_iq(
     Velocity image t is the mean velocity between frames t and t + 1, so T + 1 frames make T images.
     Raises InputError for echoes that `muspipe velocity` would refuse, OSError where the file cannot be written.
     """
-    import h5py
-
     scan = Scan(
         centre_frequency_hz=centre_frequency_hz,
         prf_hz=prf_hz,
@@ -60,7 +58,14 @@ def write_iq(
         speed_of_sound_m_s=speed_of_sound_m_s,
         first_depth_mm=first_depth_mm,
     )
-    echoes = Echoes.of(iq, scan)
+    write_echoes(path, Echoes.of(iq, scan), description)
+
+
+def write_echoes(path, echoes: Echoes, description: str) -> None:
+    """The same of echoes whose frames are read a block at a time, in order."""
+    import h5py
+
+    scan = echoes.scan
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         dataset = file.create_dataset("iq", echoes.samples.shape, np.complex64, track_times=False)
         for start in range(0, echoes.n_frames, BLOCK_FRAMES):

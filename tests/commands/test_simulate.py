@@ -10,8 +10,10 @@ from muspipe.commands import simulate
 from muspipe.errors import InputError
 from muspipe.recordings.readers import load_recording
 from muspipe.recordings.result import Result
+from muspipe.recordings.simulated import SimulatedEchoes
 from simulator import SimulationConfig
 from simulator import simulate as draw
+from simulator.iq import iq
 from simulator.shards import open_dataset
 from simulator.shared.files import sha256_of_file
 
@@ -77,12 +79,15 @@ def test_existing_files_are_kept_unless_told(tmp_path):
         (["--recording", "no/r.h5"], "no folder no"),
         (["--recording", "r.h5", "--truth", "r.h5"], "same file"),
         (["--recording", "r.h5", "--train", "5"], "--train belongs to a data set"),
-        (["--recording", "r.h5", "--units", "0"], "n_units"),
+        (["--recording", "r.h5", "--units", "0"], "every value is 0"),
         (["--recording", "r.h5", "--snr-db", "nan"], "--snr-db: expected decibels"),
         (["--recording", "r.h5", "--snr", "nan"], "--snr-db: expected decibels"),  # the older name
         (["--recording", "r.h5", "--seed", "-1"], "--seed"),
         (["--recording", "r.h5", "--scenario", "horse"], "horse"),
         (["OUT", "--units", "5"], "--units belongs to a recording"),
+        (["OUT", "--iq"], "--iq belongs to a recording"),
+        (["--recording", "r.h5", "--iq"], "--scenario echo"),
+        (["--recording", "r.mat", "--iq", "--scenario", "echo"], ".h5 for --iq"),
         (["OUT", "--units", "0"], "--units belongs to a recording"),
         (["OUT", "--test", "7"], "multiple of 6"),
         (["OUT", "--snr-db", "20"], "--dense"),
@@ -159,3 +164,37 @@ def test_help_tells_every_setting():
     text = parser.format_help()
     assert all(f"\n  {name}=" in text for name in SimulationConfig.__dataclass_fields__)
     assert "diameter_mm=[2.5, 10.0] [mm]\n      diameter of a territory" in text
+    for part in ("tissue", "motion", "echo"):
+        settings = getattr(SimulationConfig.scenario("echo"), part)
+        assert all(f"\n  {part}.{name}=" in text for name in settings.__dataclass_fields__)
+
+
+def test_settings_of_scenario_echo(tmp_path):
+    words = ("--scenario", "echo", "--set", "name=mine", "--set", "tissue.drag_share=[0.4,0.4]", "--set", "motion=null")
+    call(simulate, tmp_path / "d", "--train", 2, "--val", 0, "--test", 0, "--workers", 1, *words)
+    config = open_dataset(tmp_path / "d", "train").config
+    assert config.tissue.drag_share == (0.4, 0.4) and config.motion is None and config.echo is not None
+    with pytest.raises(InputError, match=r"tissue.drag_share: expected 2 values"):
+        call(simulate, "--recording", tmp_path / "r.h5", "--scenario", "echo", "--set", "tissue.drag_share=2")
+
+
+def test_iq_is_read_as_the_velocity_that_it_comes_from(tmp_path):
+    words = ("--scenario", "echo", "--units", 4, "--seed", 3, "--set", "n_frames=160")
+    call(simulate, "--recording", tmp_path / "iq.h5", "--iq", "--truth", tmp_path / "truth.h5", *words)
+    with h5py.File(tmp_path / "iq.h5") as file:
+        assert file["iq"].shape == (161, 400, 133) and file["iq"].dtype == np.complex64
+        assert dict(file.attrs)["centre_frequency_hz"] == 7.8e6 and file.attrs["prf_hz"] == 400
+    recording = load_recording(tmp_path / "iq.h5")
+    expected = draw(SimulationConfig.scenario("echo", n_units=4, n_frames=160), 3).render()
+    assert recording.velocity.shape == expected.shape
+    assert np.corrcoef(recording.velocity.ravel(), expected.ravel())[0, 1] > 0.97  # another window
+    assert Result.load(tmp_path / "truth.h5").n_units == 4
+
+
+def test_iq_is_read_in_blocks_of_any_length_in_order():
+    sequence = draw(SimulationConfig.scenario("echo", n_units=1, n_frames=120), 1)
+    echoes, whole = SimulatedEchoes(sequence), iq(sequence)
+    blocks = [echoes[0:7], echoes[7:50], echoes[50:121]]
+    np.testing.assert_array_equal(np.concatenate(blocks), np.moveaxis(whole, 2, 0))
+    with pytest.raises(ValueError, match="from 121 on"):
+        echoes[0:5]
