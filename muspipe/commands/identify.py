@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+import warnings
 from pathlib import Path
 
 from muspipe.commands.methods import add_method, given_settings
@@ -39,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
 
     _refuse_inputs_as_outputs(args)
     with output_files(args.out, tuple(OUTPUTS), args.overwrite) as folder:
-        result, metrics = _identify_into(folder, args)
+        result, metrics, doubts = _identify_into(folder, args)
     _print_summary(args, result)
-    for warning in result.warnings:
+    for warning in (*doubts, *result.warnings):
         print(f"note: {warning}", file=sys.stderr)
     if metrics is not None:
         _print_metrics(args.truth, metrics)
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _identify_into(folder, args):
-    """Write all files into `folder`. Returns (result, metrics or None)."""
+    """Write all files into `folder`. Returns (result, metrics or None, what is doubtful about the recording)."""
     from tqdm import tqdm
 
     with tqdm(total=4, desc="reading", bar_format="{desc:<12} {bar:24} {elapsed}", leave=False, disable=None) as bar:
@@ -66,15 +67,8 @@ def _identify_into(folder, args):
         from muspipe.evaluation.metrics import compare
         from muspipe.export.csv import save_firings
         from muspipe.identification.identify import identify
-        from muspipe.recordings.readers import load_recording
 
-        recording = load_recording(
-            args.recording,
-            frame_rate_hz=args.frame_rate,
-            pixel_mm=args.pixel_mm,
-            variable=args.variable,
-            axes=args.axes,
-        )
+        recording, doubts = _load(args)
         truth = _load_truth(args.truth, recording) if args.truth else None
         step("identifying")
         result = identify(recording, method=args.method, **given_settings(args))
@@ -89,7 +83,23 @@ def _identify_into(folder, args):
         if metrics is not None:
             plain = {key: None if math.isnan(value) else value for key, value in metrics.items()}  # JSON has no NaN
             (folder / "metrics.json").write_text(json.dumps(plain, indent=2) + "\n")
-    return result, metrics
+    return result, metrics, doubts
+
+
+def _load(args):
+    """(recording, warnings about it: the velocity of echoes may be doubtful)."""
+    from muspipe.recordings.readers import load_recording
+
+    with warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always", UserWarning)
+        recording = load_recording(
+            args.recording,
+            frame_rate_hz=args.frame_rate,
+            pixel_mm=args.pixel_mm,
+            variable=args.variable,
+            axes=args.axes,
+        )
+    return recording, [str(warning.message) for warning in noticed]
 
 
 def _refuse_inputs_as_outputs(args):

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         with tqdm(total=echoes.n_frames, unit="frame", disable=None, leave=False) as bar, naming(args.echoes):
             findings = write_velocity(path, plan, bar.update)
     for warning in findings.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"note: {warning}", file=sys.stderr)
     height, width, n_images = plan.shape
     print(
         f"{path}: {n_images} images of {height} x {width} px ({options.image_pixel_mm:g} mm) at "

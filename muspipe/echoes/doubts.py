@@ -74,6 +74,10 @@ class Tally:
         ratio = np.divide(self._coherent, self._power, out=np.zeros_like(self._power), where=self._power > 0)
         return np.clip(ratio, 0, 1).astype(np.float32)
 
+    def silent(self) -> np.ndarray:
+        """bool (H, W): where there is no echo at all."""
+        return self._power == 0
+
     def near_limit_share(self) -> float:
         return self._n_near / self._n if self._n else 0.0
 
@@ -86,10 +90,10 @@ class Tally:
                 f"mm/s ({self.scan.prf_hz:g} Hz at {self.scan.centre_frequency_hz / 1e6:.3g} MHz): faster tissue seems "
                 "to move the other way; record at a higher frame rate"
             )
-        silent = float((self._power == 0).mean())
+        silent = float(self.silent().mean())
         if silent:
-            found.append(f"{100 * silent:.2g} % of the pixels have no echo; their velocity is 0")
-        noisy = float(((quality < COHERENT) & (self._power > 0)).mean())
+            found.append(f"{100 * silent:.2g} % of the pixels have no echo and are left out (NaN)")
+        noisy = float(((quality < COHERENT) & ~self.silent()).mean())
         if noisy > 0.1:
             found.append(
                 f"in {100 * noisy:.2g} % of the pixels neighbouring frames are hardly alike (coherence below "

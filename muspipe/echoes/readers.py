@@ -14,6 +14,7 @@ HDF5 and .npy are read a block of frames at a time, the others as a whole.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -52,9 +53,12 @@ def open_echoes(path, *, variable: str | None = None, axes: str | None = None, *
 
 
 def velocity_of_file(path, variable, axes, given: dict) -> Recording:
-    """The recording that a file of echoes is, by default settings."""
+    """The recording that a file of echoes is, by default settings. What is doubtful is a UserWarning."""
     with open_echoes(path, variable=variable, axes=axes, **given) as echoes, naming(path):
-        return measure(echoes).recording
+        measured = measure(echoes)
+    for line in measured.findings.warnings:
+        warnings.warn(f"{path}: {line}", stacklevel=3)
+    return measured.recording
 
 
 def holds_echoes(store: Store, variable: str | None = None) -> bool:

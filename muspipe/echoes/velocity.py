@@ -86,7 +86,16 @@ def measure_into(velocity, plan: Plan, progress: Callable[[int], object] = lambd
             velocity[:, :, done : done + len(images)] = images.transpose(1, 2, 0)
             done += len(images)
     filter_velocity(velocity, plan.frame_rate_hz, options.drift_hz, options.band_hz)
+    _mask(velocity, tally.silent())
     return Findings(tally.quality(), tally.near_limit_share(), tally.warnings())
+
+
+def _mask(velocity, silent):
+    """NaN in every image where there is no echo: a recording takes that as outside."""
+    for row in np.flatnonzero(silent.any(axis=1)):
+        images = velocity[row]
+        images[silent[row]] = np.nan
+        velocity[row] = images
 
 
 def _frames(echoes, options, progress):

@@ -36,7 +36,7 @@ def test_velocity_is_a_recording_with_its_quality_and_where_it_comes_from(echoes
     assert main(["velocity", str(echoes), "--out", str(out)]) == 0
     said = capsys.readouterr()
     assert "249 images of 10 x 10 px (0.625 mm) at 400 Hz, positive towards the transducer" in said.out
-    assert "warning" not in said.err
+    assert "note" not in said.err
     recording = load_recording(out)
     with open_echoes(echoes) as opened:
         expected = measure(opened)
@@ -82,10 +82,10 @@ def test_warnings_are_printed_and_kept(echoes, tmp_path, capsys):
     fast = speckle(rng, (60, 20))[..., None] * phase(positions_mm(6 * SINE_MM_S, 400.0))
     write_iq(tmp_path / "fast.h5", fast, centre_frequency_hz=7.8e6, prf_hz=400.0, pixel_mm=(0.1, 0.3))
     assert main(["velocity", str(tmp_path / "fast.h5"), "--out", str(out), "--overwrite"]) == 0
-    assert "warning: " in (error := capsys.readouterr().err) and "aliasing limit of 19.7 mm/s" in error
+    assert "note: " in (error := capsys.readouterr().err) and "aliasing limit of 19.7 mm/s" in error
     with h5py.File(out) as file:
         (warning,) = json.loads(file.attrs["warnings"])
-        assert f"warning: {warning}\n" in error and file.attrs["near_limit_share"] > 0.1
+        assert f"note: {warning}\n" in error and file.attrs["near_limit_share"] > 0.1
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,14 @@ def test_nothing_is_replaced_unasked_nor_half_written(echoes, tmp_path, capsys, 
 def test_identify_takes_echoes(echoes, tmp_path, capsys, fake_method):
     assert main(["identify", str(echoes), "--out", str(tmp_path), "--method", "fake"]) == 0
     assert "1 motor unit found" in capsys.readouterr().out
+
+
+def test_identify_says_what_is_doubtful(tmp_path, capsys, fake_method):
+    rng = np.random.default_rng(2)
+    fast = speckle(rng, (60, 20))[..., None] * phase(positions_mm(6 * SINE_MM_S, 400.0))
+    write_iq(tmp_path / "fast.h5", fast, centre_frequency_hz=7.8e6, prf_hz=400.0, pixel_mm=(0.1, 0.3))
+    assert main(["identify", str(tmp_path / "fast.h5"), "--out", str(tmp_path / "out"), "--method", "fake"]) == 0
+    assert "note: " in (error := capsys.readouterr().err) and "aliasing limit of 19.7 mm/s" in error
 
 
 def test_limits_said_twice_are_the_same():

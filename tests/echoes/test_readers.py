@@ -240,6 +240,15 @@ def test_quality_tells_echo_from_noise_and_from_nothing(iq):
     assert any("hardly alike" in line for line in findings.warnings)
 
 
+def test_pixels_without_echo_are_outside_and_doubts_are_warned_of(tmp_path, iq):
+    sector = iq.copy()
+    sector[:, :4] = 0
+    write_iq(tmp_path / "a.h5", sector, **TAKEN)
+    with pytest.warns(UserWarning, match=r"a\.h5: 15 % of the pixels have no echo"):
+        recording = load_recording(tmp_path / "a.h5")
+    np.testing.assert_array_equal(recording.inside, np.tile(np.arange(13) > 1, (13, 1)))
+
+
 def test_several_arrays_that_may_be_meant(tmp_path, iq, velocity):
     np.savez(tmp_path / "a.npz", left=iq, right=iq, **TAKEN)
     refused(tmp_path / "a.npz", "several arrays may be IQ, left, right: .*--variable")
