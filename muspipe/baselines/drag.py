@@ -59,4 +59,4 @@ def _skewness(images):
     """Mean square of the skewness of the most skewed maps that images (H, W, K) span."""
     basis = np.ascontiguousarray(images[::STRIDE, ::STRIDE].reshape(-1, images.shape[2]))
     maps = skewed_maps(basis, np.random.default_rng(0), ITERATIONS, TOLERANCE)
-    return float(np.mean(np.mean(maps**3, axis=0) ** 2 / np.mean(maps**2, axis=0) ** 3))
+    return float(np.mean(np.mean(maps**3, axis=0) ** 2 / np.maximum(np.mean(maps**2, axis=0), 1e-12) ** 3))

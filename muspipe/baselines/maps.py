@@ -146,7 +146,8 @@ def _sparsest(subspace, core, start, settings):
         least = np.maximum(settings.smallest_level, settings.noise_multiple * subspace.noise_sd(weights))
         stiffness = 1 / np.maximum(np.abs(image), least.astype(np.float32))
         stiffness[image < -least] *= settings.negative_weight
-        moment = (basis * stiffness[:, None]).T @ basis
+        scaled = basis * np.sqrt(stiffness)[:, None]
+        moment = scaled.T @ scaled
         solution = np.linalg.solve(moment.astype(np.float64), at_core)
         weights = (solution / (at_core @ solution)).astype(np.float32)
     return basis @ weights

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import ndimage
-from skimage.morphology import convex_hull_image
 
 
 def connected_shape(above: np.ndarray, near: np.ndarray) -> np.ndarray:
@@ -41,11 +42,34 @@ def threshold_shape(image: np.ndarray, near: np.ndarray, level: float) -> np.nda
 
 def solidity(shape: np.ndarray) -> float:
     """Pixels over pixels of the convex hull, 0-1; a disc has about 0.95, a crescent far less."""
-    rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
-    if rows.size < 2 or columns.size < 2:  # a line is its own hull
+    rows = np.flatnonzero(shape.any(axis=1))
+    if rows.size == 0:
         return 1.0
-    part = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return float(part.sum() / max(convex_hull_image(part, offset_coordinates=False).sum(), part.sum()))
+    first = shape[rows].argmax(axis=1)
+    last = shape.shape[1] - 1 - shape[rows, ::-1].argmax(axis=1)
+    return float(shape.sum() / _lattice_points(_chain(rows, first, 1) + _chain(rows, last, -1)[::-1]))
+
+
+def _chain(rows, columns, side):
+    """Corners (row, column), from the first row to the last, of the convex hull on one side: 1 left, -1 right."""
+    corners: list[tuple[int, int]] = []
+    for y, x in zip(rows.tolist(), columns.tolist(), strict=True):
+        while len(corners) > 1:
+            (y0, x0), (y1, x1) = corners[-2:]
+            if side * ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) < 0:  # the last corner sticks out
+                break
+            corners.pop()
+        corners.append((y, x))
+    return corners
+
+
+def _lattice_points(corners):
+    """Pixels whose middle lies in or on a polygon with its corners at pixels' middles: Pick's theorem."""
+    twice_area, on_border = 0, 0
+    for (y0, x0), (y1, x1) in zip(corners, corners[1:] + corners[:1], strict=True):
+        twice_area += x0 * y1 - x1 * y0
+        on_border += math.gcd(y1 - y0, x1 - x0)
+    return (abs(twice_area) + on_border) // 2 + 1
 
 
 def dilate(shapes: np.ndarray) -> np.ndarray:
