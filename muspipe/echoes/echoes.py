@@ -45,10 +45,11 @@ class Echoes:
             raise InputError(f"echoes: expected 3 axes, depth x width x frames, got {len(shape)} with shape {shape}")
         n_frames, depth, width = shape
         said = f"{depth} samples in depth, {width} in width, {n_frames} frames (is the order of the axes right? --axes)"
-        if n_frames / self.scan.prf_hz < MIN_DURATION_S:
+        duration_s = (n_frames - 1) / self.scan.prf_hz  # of the velocity, which is between frames
+        if duration_s < MIN_DURATION_S:
             raise InputError(
-                f"echoes: expected at least {MIN_DURATION_S:g} s, got {n_frames / self.scan.prf_hz:.3g} s at "
-                f"{self.scan.prf_hz:g} Hz: {said}"
+                f"echoes: expected at least {MIN_DURATION_S:g} s, got {duration_s:.3g} s at {self.scan.prf_hz:g} Hz: "
+                f"{said}"
             )
         if min(depth, width) < MIN_SIDE:
             raise InputError(f"echoes: expected at least {MIN_SIDE} samples in depth and in width, got {said}")

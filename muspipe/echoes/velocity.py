@@ -2,7 +2,7 @@
 
 >>> with open_echoes("iq.h5") as echoes:
 ...     measured = measure(echoes, VelocityOptions(estimator="loupas"))
->>> measured.recording, measured.quality, measured.warnings
+>>> measured.recording, measured.findings.quality, measured.findings.warnings
 """
 
 from __future__ import annotations

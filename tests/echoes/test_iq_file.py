@@ -35,7 +35,7 @@ def test_file_holds_frames_and_how_they_were_taken(tmp_path, iq):
         ({"centre_frequency_hz": None}, "centre_frequency_hz is missing"),
         ({"centre_frequency_hz": 7.8}, r"centre_frequency_hz: expected a number from 500000 to 5e\+07 \[Hz\], got 7.8"),
         ({"prf_hz": 50}, "prf_hz: expected a number from 100"),
-        ({"prf_hz": 4000}, "expected at least 0.25 s, got 0.03 s at 4000 Hz"),
+        ({"prf_hz": 4000}, "expected at least 0.25 s, got 0.0297 s at 4000 Hz"),
         ({"pixel_mm": (0.1, 0)}, "pixel_mm: expected"),
         ({"speed_of_sound_m_s": 1.54}, "speed_of_sound_m_s: expected"),
     ],
@@ -50,6 +50,7 @@ def test_samples_that_are_none(tmp_path, iq):
     for odd, message in (
         (iq.real, "expected complex numbers, .*got float32"),
         (iq[..., :2], "expected at least 0.25 s"),
+        (iq[..., :100], "expected at least 0.25 s"),
         (iq[:4], "expected at least 8 samples in depth"),
         (iq[0], "depth x width x frames"),
     ):

@@ -184,7 +184,7 @@ def test_what_is_said_wrongly(tmp_path, iq, changes, message):
 def test_shapes_and_kinds_that_are_no_echoes(tmp_path, iq):
     for array, message in (
         (iq.real, r"a\.npz: iq: expected complex numbers.*got real ones.*sampling_rate_hz"),
-        (iq[..., :2], "expected at least 0.25 s, got 0.005 s at 400 Hz: 40 samples in depth, 20 in width, 2 frames"),
+        (iq[..., :2], "expected at least 0.25 s, got 0.0025 s at 400 Hz: 40 samples in depth, 20 in width, 2 frames"),
         (iq[0], "iq: expected complex depth x width x frames.*got complex numbers of shape .20, 130"),
         (np.abs(iq) + 0j, "imaginary part is 0 everywhere.*RF as real numbers"),
         (0 * iq, "the first 64 frames are 0 everywhere"),
