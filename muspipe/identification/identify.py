@@ -16,9 +16,9 @@ def identify(recording: Recording, method: str | Method = DEFAULT_METHOD, **sett
     """Find the motor units of a recording: territories (n, H, W), twitch trains (n, T), firings [s], scores (n,).
 
     method: a name in `muspipe.identification.method.METHODS`, with settings that differ from its defaults; or a method
-    itself, with its settings inside. prepare: the settings of what is done before (`muspipe.preparation.prepare`), a
-    Preparation or a dictionary: prepare={"motion": False}. The result keeps all settings. Raises InputError (a
-    ValueError) for anything but a Recording, for an unknown method or setting, and for a value that does not fit.
+    itself, with its settings inside. prepare={"motion": False} changes what is done to the recording before
+    (`muspipe.preparation.prepare.Preparation`). The result keeps all settings. Raises InputError (a ValueError) for
+    anything but a Recording, for an unknown method or setting, and for a value that does not fit.
     """
     if not isinstance(recording, Recording):
         raise InputError(
@@ -32,16 +32,14 @@ def identify(recording: Recording, method: str | Method = DEFAULT_METHOD, **sett
         raise InputError(f"identify: expected {', '.join(settings)} inside the method that was given, got it beside")
     else:
         name = name_of(method)
-    used = settings_of(method) | {
-        PREFIX: dataclasses.asdict(preparation)
-    }  # first: a network that is missing is noticed before the work
+    used = settings_of(method)  # first: a network that is missing is noticed before the work
     prepared = prepare(recording, preparation)
     units, warnings = prepared.judged(method.find(prepared.recording))
     return Result.of_units(
         units,
         firings=find_firings(units.twitch_trains, units.frame_rate_hz),
         method=name,
-        settings=used,
+        settings=used | {PREFIX: dataclasses.asdict(preparation)},
         source={"name": recording.source_name, "sha256": recording.source_sha256},
         warnings=warnings,
         left_out_frames=prepared.left_out_frames,

@@ -91,11 +91,12 @@ def burst_frames(x: np.ndarray, frame_rate_hz: float) -> np.ndarray:
     burst = np.zeros_like(stands_out)
     at = np.flatnonzero(stands_out)
     for run in np.split(at, np.flatnonzero(np.diff(at) > LONGEST_BURST_S * frame_rate_hz) + 1):
-        if len(run):  # the good frames on both sides of a jump stand out too
-            first, last = run[0] + (run[0] > 1), run[-1] - (run[-1] < len(burst) - 2)
-            burst[min(first, last) : max(first, last) + 1] = True
-    burst[0] |= burst[1] & stands_out[1]
-    burst[-1] |= burst[-2] & stands_out[-2]
+        if len(run):
+            # the good frames on both sides of a jump stand out too; those at the very ends cannot be told
+            first = run[0] + 1 if run[0] > 1 else 0
+            last = run[-1] - 1 if run[-1] < len(burst) - 2 else len(burst) - 1
+            first, last = (first, last) if first <= last else (run[0], run[-1])
+            burst[first : last + 1] = True
     return burst
 
 

@@ -10,7 +10,7 @@ Shapes: velocity x (P, T), P pixels inside the image, T frames; slow coefficient
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
@@ -25,6 +25,8 @@ BAND_S = 50
 BAND_HZ = 30.0
 """Twitches have little power above."""
 MOST_BAND = 128
+NOISE_EXCESS = 3.0
+"""Motion is at least so many times what noise alone would give."""
 SURFACE_POWER = 0.25
 """Surfaces of an order are motion if their slow power is this share of their faster one. Units come to 0.01 in a
 second, 0.1 in a quarter of one; motion of a third of their size to 0.5 and more."""
@@ -51,6 +53,8 @@ class Motion:
     """Of the recording's power, 0-1."""
     rough_share: float = 0.0
     """Of the motion's power, 0-1: no surface of these orders."""
+    rough_power: np.ndarray | None = field(default=None, compare=False, repr=False)
+    """float32 (H, W): mean square over time of that part; None where there is none"""
 
 
 def without_motion(recording: Recording, below_hz: float, most_order: int) -> tuple[Recording, Motion]:
@@ -68,7 +72,10 @@ def without_motion(recording: Recording, below_hz: float, most_order: int) -> tu
     still[inside] = velocity - motion @ slow.T
     power = np.sum(motion**2)
     share = power / max(float(np.vdot(velocity, velocity)), np.finfo(np.float32).tiny)
-    return recording.with_velocity(still), Motion(order, min(float(share), 1.0), float(np.sum(rough**2) / power))
+    rough_power = np.zeros(recording.image_shape, np.float32)
+    rough_power[inside] = np.sum(rough**2, axis=1) / recording.n_frames
+    rough_share = float(np.sum(rough**2) / power)
+    return recording.with_velocity(still), Motion(order, min(float(share), 1.0), rough_share, rough_power)
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,8 @@ class _Parts:
     """float32 (P, B)"""
     fast: np.ndarray
     """float32 (P, F), scaled so that fast @ fast.T is the covariance (P, P) that the units have in one slow function"""
+    fastest: np.ndarray
+    """float32 (P, N): nothing but noise. What is fitted to the slow ones must rise above what fits these."""
     noise: float
     """Variance of the noise in one of them."""
     power: float
@@ -115,7 +124,7 @@ def _parts(x, frame_rate_hz, below_hz):
     expected = SLOW_SHARE / slow.shape[1] * (last - first + 1) / len(band)
     duration_s = n_frames / frame_rate_hz
     fast_part *= np.float32(np.sqrt(expected))
-    return slow.astype(np.float32), _Parts(slow_part, fast_part, noise, power, duration_s)
+    return slow.astype(np.float32), _Parts(slow_part, fast_part, noise_part, noise, power, duration_s)
 
 
 def _surfaces(parts, inside, most_order):
@@ -125,21 +134,24 @@ def _surfaces(parts, inside, most_order):
     surfaces = np.linalg.qr(np.stack([y**i * x**j for i, j in terms], axis=1))[0].astype(np.float32)
     orders = np.array([i + j for i, j in terms])
     faster = np.sum((surfaces.T @ parts.fast) ** 2, axis=1) * parts.power / max(np.vdot(parts.fast, parts.fast), 1e-30)
-    moment, against = _moments(parts, surfaces, parts.slow)
+    n_slow, n_fastest = parts.slow.shape[1], parts.fastest.shape[1]
+    moment, against = _moments(parts, surfaces, np.concatenate([parts.slow, parts.fastest], axis=1))
     order, best = -1, np.zeros((0, parts.slow.shape[1]))
     for k in range(most_order + 1):
         n = np.count_nonzero(orders <= k)
         fitted = np.linalg.solve(moment[:n, :n], against[:n])
         new = orders[:n] == k
-        if np.sum(fitted[new] ** 2) > SURFACE_POWER * faster[:n][new].sum():
-            order, best = k, fitted
+        slow, noise = np.split(np.sum(fitted[new] ** 2, axis=0), [n_slow])
+        if slow.sum() > SURFACE_POWER * faster[:n][new].sum() + NOISE_EXCESS * n_slow / n_fastest * noise.sum():
+            order, best = k, fitted[:, :n_slow]
     return order, surfaces[:, : len(best)] @ best.astype(np.float32)
 
 
 def _rough(parts, rest, inside, recording):
     """Motion float32 (P, B) that no surface describes, in what they leave of the slow coefficients, `rest` (P, B)."""
     values, vectors = np.linalg.eigh((rest.T @ parts.weighted(rest)).astype(np.float64))
-    vectors = vectors[:, values > ROUGH_EXCESS * len(rest)].astype(np.float32)
+    noise = np.linalg.eigvalsh((parts.fastest.T @ parts.weighted(parts.fastest)).astype(np.float64))[-1]
+    vectors = vectors[:, values > max(ROUGH_EXCESS * len(rest), NOISE_EXCESS * noise)].astype(np.float32)
     if not vectors.size:
         return np.zeros_like(rest)
     patterns = rest @ vectors

@@ -31,6 +31,37 @@ def test_nan_and_infinity_are_counted_and_located(velocity):
         make(velocity)
 
 
+def test_pixels_that_are_nan_in_every_frame_are_masked(velocity):
+    velocity[:, :3] = np.nan
+    given = velocity.copy()
+    recording = make(given)
+    np.testing.assert_array_equal(given, velocity)  # the array that came is not written to
+    assert recording.inside.dtype == bool and recording.inside[:, 3:].all() and not recording.inside[:, :3].any()
+    assert not recording.velocity[:, :3].any()
+    np.testing.assert_array_equal(recording.velocity[:, 3:], velocity[:, 3:])
+    assert make(velocity[:, 3:]).inside.all()
+    np.testing.assert_array_equal(recording.with_velocity(0 * recording.velocity).inside, recording.inside)
+    velocity[0, 0, 5] = 1  # one value where all others are NaN
+    with pytest.raises(InputError, match="99 of 12000 values .*only pixels that are NaN in every frame"):
+        make(velocity)
+
+
+def test_a_mask_that_is_given(velocity):
+    inside = np.ones((10, 12), bool)
+    inside[0] = False
+    recording = Recording(velocity, 400, 0.5, inside=inside)
+    assert not recording.velocity[0].any() and (recording.velocity[1:] == velocity[1:]).all()
+    for wrong in (np.ones((12, 10), bool), np.ones((10, 12))):
+        with pytest.raises(InputError, match=r"inside: expected true or false for \(10, 12\) pixels"):
+            Recording(velocity, 400, 0.5, inside=wrong)
+
+
+def test_hardly_any_pixel_holds_data(velocity):
+    velocity[:, 6:] = np.nan
+    with pytest.raises(InputError, match="expected data in at least 64 pixels, got 60"):
+        make(velocity)
+
+
 def test_too_large_for_float32_is_infinite(velocity):
     with pytest.raises(InputError, match="NaN or infinite"):
         make(velocity.astype(np.float64) * 1e39 + 4e39)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from muspipe import InputError, Recording, Result
-from muspipe.recordings.result import ATTRIBUTES, DATASETS
+from muspipe.recordings.result import ATTRIBUTES, DATASETS, LATER
 from muspipe.recordings.units import MotorUnits
 
 
@@ -26,6 +26,8 @@ def make(n=2, **changes):
         settings={"k": np.int64(3), "alpha": 0.5, "range": (1, 2), "nested": {"a": None}},
         source={"name": "Übung.h5", "sha256": "ab" * 32},
         velocity_unit="mm/s",
+        warnings=("3 frames stand out", "motion was taken off"),
+        left_out_frames=[7, 8, 40],
     )
     return Result(**(fields | changes))
 
@@ -35,7 +37,7 @@ def test_round_trip(tmp_path, n):
     saved = make(n)
     saved.save(tmp_path / "result.h5")
     loaded = Result.load(tmp_path / "result.h5")
-    for name in ("territories", "twitch_trains", "scores"):
+    for name in ("territories", "twitch_trains", "scores", "left_out_frames"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(saved, name))
         assert getattr(loaded, name).dtype == getattr(saved, name).dtype
     assert len(loaded.firings) == n
@@ -43,7 +45,7 @@ def test_round_trip(tmp_path, n):
         assert a.dtype == np.float64
         np.testing.assert_array_equal(a, b)
     assert loaded.settings == {"k": 3, "alpha": 0.5, "range": [1, 2], "nested": {"a": None}}
-    for name in ("frame_rate_hz", "pixel_mm", "method", "source", "velocity_unit", "version"):
+    for name in ("frame_rate_hz", "pixel_mm", "method", "source", "velocity_unit", "version", "warnings"):
         assert getattr(loaded, name) == getattr(saved, name)
     assert loaded.image_shape == (8, 10) and loaded.duration_s == 0.25
     assert [path.name for path in tmp_path.iterdir()] == ["result.h5"]
@@ -60,6 +62,14 @@ def test_file_explains_itself_and_is_reproducible(tmp_path):
             assert dataset.ndim == len(dataset.attrs["axes"].split(", "))
         assert file["twitch_trains"].attrs["unit"] == "mm/s"
         json.loads(file.attrs["settings"])
+
+
+def test_a_file_of_an_earlier_version(tmp_path):
+    make().save(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file["left_out_frames"], file.attrs["warnings"]
+    loaded = Result.load(tmp_path / "a.h5")
+    assert loaded.warnings == () and loaded.left_out_frames.tolist() == [] and loaded.n_units == 2
 
 
 def test_units_of_a_recording(velocity):
@@ -129,12 +139,12 @@ def test_wrong_files(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     refused("cannot be read")
-    for name in DATASETS:
+    for name in DATASETS.keys() - LATER:
         make().save(path)
         with h5py.File(path, "a") as file:
             del file[name]
         refused(f"lacks {name}")
-    for name in set(ATTRIBUTES) - {"format", "format_version"}:
+    for name in set(ATTRIBUTES) - {"format", "format_version", *LATER}:
         make().save(path)
         with h5py.File(path, "a") as file:
             del file.attrs[name]
