@@ -58,12 +58,11 @@ class Prepared:
 
     def judged(self, units: MotorUnits) -> tuple[MotorUnits, tuple[str, ...]]:
         """(units with no territory where the image holds no data, all warnings)."""
-        inside = self.recording.inside
+        inside, warnings = self.recording.inside, self.warnings + units.warnings
         if not inside.all():
             within = units.territories & inside
             kept = within.sum(axis=(1, 2)) >= np.maximum(LEAST_TERRITORY * units.territories.sum(axis=(1, 2)), 1)
             units = MotorUnits.of(self.recording, within[kept], units.twitch_trains[kept], units.scores[kept])
-        warnings = self.warnings
         if upside_down(units.twitch_trains):
             warnings += (
                 "the twitches look upside down, as they fall faster than they rise: if velocity is negative in a "
