@@ -17,12 +17,12 @@ def fit_signals(maps: np.ndarray, velocity: np.ndarray, ridge: float = 1e-4) -> 
     return (np.linalg.solve(gram, (maps @ velocity).astype(np.float64)) / norms).astype(np.float32)
 
 
-def signal_weights(maps: np.ndarray, unit: int, ridge: float = 1e-4) -> np.ndarray:
-    """float32 (P,): the weights with which `fit_signals` sums the pixels to the signal of one unit."""
+def signal_weights(maps: np.ndarray, unit: int | slice, ridge: float = 1e-4) -> np.ndarray:
+    """float32 (P,): the weights with which `fit_signals` sums the pixels to the signal of one unit; (m, P) of a slice
+    of units."""
     maps, norms, gram = _normal_equations(maps, ridge)
-    one = np.zeros(len(maps))
-    one[unit] = 1
-    return (np.linalg.solve(gram, one) / norms[unit]).astype(np.float32) @ maps
+    chosen = np.eye(len(maps))[unit]
+    return (np.linalg.solve(gram, chosen.T).T / norms[unit]).astype(np.float32) @ maps
 
 
 def _normal_equations(maps, ridge):

@@ -20,7 +20,7 @@ from muspipe.baselines.drag import NO_DRAG, Drag, measure_drag
 from muspipe.baselines.fitting import alternate, fit_maps
 from muspipe.baselines.linking import lagged_similarity, link_patches, main_source, mend_nested, merge_copies
 from muspipe.baselines.maps import SignalSubspace, SparseSettings, signal_subspace, smooth_motion, sparse_maps
-from muspipe.baselines.noise import measure_noise
+from muspipe.baselines.noise import measure_noise, power_over_noise
 from muspipe.baselines.shapes import plateau, solidity, threshold_shape
 from muspipe.firings import find_firings
 from muspipe.leastsquares import fit_signals
@@ -85,6 +85,8 @@ class TunedICA:
     territory_level: float = setting(0.3, "a territory is where a map exceeds this of its plateau", least=0, most=1)
     """True discs that fade to 0.3 at their rim, and flat ones, are both met best between 0.2 and 0.4."""
     same_overlap: float = setting(0.5, "a territory that joins has at most this IoU with any unit", least=0, most=1)
+    least_power: float = setting(3.0, "units whose signal has less power, in that of noise, are dropped", least=0)
+    """Discs anywhere in noise alone had 1.5 at most, true units at 10 dB 38 at least."""
     min_score: float = setting(0.3, "units with a lower score are dropped", least=0)
     seed: int = setting(0, "of the rotation's start; the result hardly depends on it", least=0)
 
@@ -168,17 +170,27 @@ class TunedICA:
         """The motor units of a separation: what cannot be one is dropped, the rest scored and sorted."""
         if not len(found.shapes):
             return MotorUnits.none(found.still)
+        clear = power_over_noise(found.subspace.noise, found.shapes, found.x) >= self.least_power
         fires = np.array([len(times_s) > 0 for times_s in find_firings(found.signals, found.still.frame_rate_hz)], bool)
         # a twitch integrates to zero, an offset does not
         moves = np.abs(found.signals.mean(axis=1)) < found.signals.std(axis=1)
-        found = self._plausible(found.only(fires & moves))
+        found = self._plausible(found.only(clear & fires & moves))
         shapes = found.shapes
         masks = flat(shapes)
         explained = np.sum((masks @ found.subspace.basis) ** 2, axis=1) / np.maximum(masks.sum(axis=1), 1)
         scores = np.clip(explained * [solidity(shape) for shape in shapes], 0, 1).astype(np.float32)
         order = np.argsort(-scores, kind="stable")
         order = order[scores[order] >= self.min_score]
-        return MotorUnits.of(found.still, shapes[order], self._in_place(found.only(order)), scores[order])
+        signals = self._in_place(found.only(order))
+        return MotorUnits.of(found.still, shapes[order], signals, scores[order], self._warnings(found))
+
+    def _warnings(self, found):
+        if found.subspace.rank < self.max_components:
+            return ()
+        return (
+            f"{self.max_components} components stand out of the noise, as many as are looked at: either there are more "
+            "(--set max_components=N), or noise is taken for signal and some units are none",
+        )
 
     def _in_place(self, found):
         """Signals (n, T) as large as the velocity on their units' plateaus is with the tissue that is dragged along."""

@@ -20,6 +20,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize_scalar, nnls
 from scipy.special import polygamma
 
+from muspipe.leastsquares import signal_weights
+from muspipe.territories import flat
+
 SIGNAL_BELOW_HZ, NOISE_ABOVE_HZ = 60.0, 80.0
 """In both scenarios of the simulator twitches have 1e-4.1 of their power above the first, 1e-4.7 above the second."""
 NOISE_SHARE = 0.75
@@ -63,6 +66,16 @@ class Noise:
         """(m,) variances of the noise in the sums of the pixels with weights (m, P), in a coefficient."""
         images = (weights * self.sd.ravel()).reshape(-1, *self.sd.shape)
         return np.sum(dctn(images, axes=(1, 2), norm="ortho") ** 2 * self.spectrum, axis=(1, 2), dtype=np.float64)
+
+
+def power_over_noise(noise: Noise, territories: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    """(n,) how far each of the territories bool (n, H, W) stands out of the noise of a velocity (P, T): the power below
+    60 Hz of its least-squares signal over that which noise alone would give it, 1."""
+    if not len(territories):
+        return np.zeros(0)
+    weights = signal_weights(flat(territories), slice(None))
+    coefficients = (weights @ velocity) @ noise.into_band
+    return np.mean(coefficients**2, axis=1, dtype=np.float64) / np.maximum(noise.variance_of(weights), 1e-30)
 
 
 def measure_noise(velocity: np.ndarray, image_shape, frame_rate_hz: float, snr_ceiling_db: float) -> Noise:

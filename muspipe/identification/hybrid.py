@@ -65,4 +65,4 @@ class Hybrid:
         territories, trains = units.territories[kept], units.twitch_trains[kept]
         if self.signals != "ica" and kept.any():
             trains = trains_of(self.signals, recording, territories, self.twitch)
-        return MotorUnits.of(recording, territories, trains, units.scores[kept])
+        return MotorUnits.of(recording, territories, trains, units.scores[kept], units.warnings)

@@ -64,8 +64,8 @@ class Prepared:
         kept = within.sum(axis=(1, 2)) >= np.maximum(LEAST_TERRITORY * units.territories.sum(axis=(1, 2)), 1)
         pulses = kept & self._pulses(within, units.twitch_trains)
         kept &= ~pulses
+        warnings = self.warnings + units.warnings
         units = MotorUnits.of(self.recording, within[kept], units.twitch_trains[kept], units.scores[kept])
-        warnings = self.warnings
         if pulses.any():
             n = np.count_nonzero(pulses)
             warnings += (f"{n} of what was found only pulsates, as an artery does: dropped",)

@@ -67,15 +67,12 @@ class Result(MotorUnits):
     """File of the recording: `name`, `sha256`."""
     version: str = __version__
     """Version of muspipe that identified the units."""
-    warnings: tuple[str, ...] = ()
-    """What was noticed in the recording, left out or taken off, one line each."""
     left_out_frames: np.ndarray = field(default_factory=lambda: LATER["left_out_frames"])
     """int64 (k,): frames, from 0, that hold no data of their own: filled from those about them."""
 
     def __post_init__(self):
         super().__post_init__()
         convert(self, "firings", [np.asarray(times_s, np.float64) for times_s in self.firings])
-        convert(self, "warnings", tuple(self.warnings))
         convert(self, "left_out_frames", np.asarray(self.left_out_frames, np.int64))
         require(len(self.firings) == self.n_units, f"firings: expected {self.n_units} arrays", len(self.firings))
         for times_s in self.firings:
@@ -86,7 +83,7 @@ class Result(MotorUnits):
     @classmethod
     def of_units(cls, units: MotorUnits, **more) -> Result:
         """The units, and what a result holds beyond them: firings, method, settings, source."""
-        return cls(**{part.name: getattr(units, part.name) for part in fields(MotorUnits)}, **more)
+        return cls(**{part.name: getattr(units, part.name) for part in fields(MotorUnits)} | more)
 
     def save(self, path) -> None:
         """Write the result file (HDF5, see DATASETS and ATTRIBUTES), replacing any older one, whole or not at all.

@@ -27,6 +27,8 @@ class MotorUnits:
     frame_rate_hz: float
     pixel_mm: float
     velocity_unit: str = "a.u."
+    warnings: tuple[str, ...] = ()
+    """What was noticed in the recording, left out or taken off, one line each."""
 
     def __post_init__(self):
         convert(self, "territories", np.ascontiguousarray(self.territories, bool))
@@ -34,6 +36,7 @@ class MotorUnits:
         convert(self, "scores", np.asarray(self.scores, np.float32))
         convert(self, "frame_rate_hz", float(self.frame_rate_hz))
         convert(self, "pixel_mm", float(self.pixel_mm))
+        convert(self, "warnings", tuple(self.warnings))
         n = len(self.territories)
         require(self.territories.ndim == 3, "territories: expected shape (n, H, W)", self.territories.shape)
         require(self.twitch_trains.ndim == 2, "twitch_trains: expected shape (n, T)", self.twitch_trains.shape)
@@ -44,10 +47,10 @@ class MotorUnits:
         require(0 < self.pixel_mm < np.inf, "pixel_mm: expected a positive number", self.pixel_mm)
 
     @staticmethod
-    def of(recording: Recording, territories, twitch_trains, scores) -> MotorUnits:
+    def of(recording: Recording, territories, twitch_trains, scores, warnings=()) -> MotorUnits:
         """Units found in a recording, on its grid and in its unit."""
         grid = recording.frame_rate_hz, recording.pixel_mm, recording.velocity_unit
-        return MotorUnits(territories, twitch_trains, scores, *grid)
+        return MotorUnits(territories, twitch_trains, scores, *grid, warnings)
 
     @staticmethod
     def none(recording: Recording) -> MotorUnits:
