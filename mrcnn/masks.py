@@ -4,6 +4,8 @@ Masks are bool (H, W, N), one instance along the last axis. Boxes (N, 4)  (y1, x
 last pixel. A mini-mask is a mask cut to its box and resized to a small fixed size.
 """
 
+import functools
+
 import numpy as np
 
 from mrcnn import checks
@@ -37,8 +39,9 @@ def resize(image, shape):
     kind = np.float32 if image.dtype == np.float32 else np.float64
     values = image.astype(np.float64)
     if image.shape[:2] != tuple(shape):
+        low, high = values.min(), values.max()
         values = _resize_axis(_resize_axis(values, 1, shape[1]), 0, shape[0])
-        values = np.clip(values, image.min(), image.max())
+        values = np.clip(values, low, high)
     return values.astype(kind, copy=False)
 
 
@@ -46,15 +49,21 @@ def _resize_axis(values, axis, m):
     n = values.shape[axis]
     if n == m:
         return values
+    shape = -1, *[1] * (values.ndim - axis - 1)
+    lower, upper = (values.take(index, axis=axis) * weight.reshape(shape) for index, weight in _neighbours(n, m))
+    return lower + upper
+
+
+@functools.lru_cache(maxsize=1024)
+def _neighbours(n, m):
+    """(index, weight) of the lower and of the upper neighbour, each (m,), of m samples of n pixels."""
     position = (np.arange(m) + 0.5) * n / m - 0.5
     low = np.floor(position).astype(int)
     fraction = position - low
-    total = 0
-    for index, weight in ((low, 1 - fraction), (low + 1, fraction)):
-        weight = np.where((index >= 0) & (index < n), weight, 0)
-        weight = weight.reshape(-1, *[1] * (values.ndim - axis - 1))
-        total = total + np.take(values, np.clip(index, 0, n - 1), axis=axis) * weight
-    return total
+    return tuple(
+        (np.clip(index, 0, n - 1), np.where((index >= 0) & (index < n), weight, 0))
+        for index, weight in ((low, 1 - fraction), (low + 1, fraction))
+    )
 
 
 def minimize_mask(boxes, masks, mini_shape):

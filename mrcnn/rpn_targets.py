@@ -39,28 +39,30 @@ def match_anchors(anchors, boxes, crowds):
     """
     best, nearest = np.zeros(len(anchors)), np.zeros(len(anchors), int)
     positive = np.zeros(len(anchors), bool)
+    columns = np.ascontiguousarray(anchors.T)
     for i, box in enumerate(boxes):
-        overlaps = _overlaps(anchors, box)
-        better = overlaps > best
-        best[better], nearest[better] = overlaps[better], i
-        top = overlaps.max(initial=0)
-        positive |= (overlaps == top) & (top > 0)
+        near, overlaps = _overlaps(columns, box)
+        better = overlaps > best[near]
+        best[near[better]], nearest[near[better]] = overlaps[better], i
+        positive[near[overlaps == overlaps.max(initial=0)]] = True
     negative = best < NEGATIVE_IOU
     for box in crowds:
-        negative &= _overlaps(anchors, box) < CROWD_IOU
+        near, overlaps = _overlaps(columns, box)
+        negative[near[overlaps >= CROWD_IOU]] = False
     match = np.where(negative, -1, 0).astype(np.int8)
     match[positive | (best >= POSITIVE_IOU)] = 1
     return match, nearest
 
 
-def _overlaps(anchors, box):
-    """IoU (A,) of anchors with one box; one box at a time, as A is a quarter of a million for large images."""
-    y1, x1, y2, x2 = anchors.T
-    height = np.minimum(y2, box[2]) - np.maximum(y1, box[0])
-    width = np.minimum(x2, box[3]) - np.maximum(x1, box[1])
-    intersection = np.maximum(height, 0) * np.maximum(width, 0)
+def _overlaps(columns, box):
+    """Anchors that overlap with a box, int (N,), and their IoU (N,). columns: the anchors as (4, A); one box at a time,
+    as A is a quarter of a million for large images."""
+    y1, x1, y2, x2 = columns
+    near = np.flatnonzero((y1 < box[2]) & (y2 > box[0]) & (x1 < box[3]) & (x2 > box[1]))
+    y1, x1, y2, x2 = columns[:, near]
+    intersection = (np.minimum(y2, box[2]) - np.maximum(y1, box[0])) * (np.minimum(x2, box[3]) - np.maximum(x1, box[1]))
     union = (y2 - y1) * (x2 - x1) + (box[2] - box[0]) * (box[3] - box[1]) - intersection
-    return intersection / union
+    return near, intersection / union
 
 
 def _drop(match, value, budget, rng):
