@@ -62,6 +62,8 @@ SEQUENCES = {"train": (10_000, 8), "val": (1_000, 8), "test": (100 * CELLS, CELL
 """split: (the paper's sequences, the fewest)."""
 VAL_BATCHES, VAL_EVERY, VALIDATIONS = 10, 100, 20
 """Batches of a validation, steps between two (paper); the fewest validations of a run that has as many steps."""
+SEQUENCES_A_WORKER = 30
+"""Test sequences that are worth another process, which takes ten seconds to begin."""
 FIGURES = {
     "fig04": ("fig04.png",),
     "fig05": ("fig05.png",),
@@ -145,7 +147,8 @@ class Stage:
 
 def stages(what: Replication, out: Path, workers: int | None = None) -> list[Stage]:
     """All of them, in order."""
-    shared = () if workers is None else ("--workers", str(workers))
+    workers = workers or max(1, min(os.cpu_count() or 1, what.sequences["test"] // SEQUENCES_A_WORKER))
+    shared = ("--workers", f"{workers}")
     sizes = [word for split, n in what.sequences.items() for word in (f"--{split}", str(n))]
     simulate = ("muspipe", "simulate", f"{out / 'data'}", *sizes, "--scenario", "paper", "--seed", f"{what.seed}")
     found = [Stage("data", (*simulate, *shared), lambda: _json(out / "data/manifest.json").get("complete", False))]
@@ -246,30 +249,28 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))}
 
 
-def measure(task: str, preset: str) -> dict[str, float]:
-    """Seconds of a training step and of a validation batch here, in a process of its own."""
-    script = str(HERE / "benchmarks/bench_train.py")
-    command = [sys.executable, script, f"{task}-{preset}", "--json", "--steps", "1"]
+def measure(task: str, preset: str) -> float:
+    """Seconds of a training step here, in a process of its own."""
+    command = [sys.executable, str(HERE / "benchmarks/bench_train.py"), f"{task}-{preset}", "--one-step"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
     if done.returncode:
         raise InputError(f"a step of {task} could not be measured: {done.stderr.strip()[-500:]}")
-    return {name: json.loads(done.stdout.splitlines()[-1])[name] for name in ("step_s", "forward_s")}
+    return json.loads(done.stdout.splitlines()[-1])["step_s"]
 
 
-def hours(what: Replication, measured: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Of each training: its steps and validations."""
+def hours(what: Replication, step_s: dict[str, float]) -> dict[str, float]:
+    """Of each training: its steps, and its validation batches, which take a third of a step: there is no way back."""
     found = {}
     for name, steps in what.steps.items():
-        seconds = measured[name.split("-")[0]]
         validated = what.val_batches * -(-steps // what.val_every(name))
-        found[name] = (steps * seconds["step_s"] + validated * seconds["forward_s"]) / 3600
+        found[name] = (steps + validated / 3) * step_s[name.split("-")[0]] / 3600
     return found
 
 
-def estimate(what: Replication, measured: dict[str, dict[str, float]]) -> str:
+def estimate(what: Replication, step_s: dict[str, float]) -> str:
     """The hours to come, in words."""
-    own, whole = hours(what, measured), hours(dataclasses.replace(what, scale=1.0), measured)
-    steps = ", ".join(f"{task} {seconds['step_s']:.2g} s" for task, seconds in measured.items())
+    own, whole = hours(what, step_s), hours(dataclasses.replace(what, scale=1.0), step_s)
+    steps = ", ".join(f"{task} {seconds:.2g} s" for task, seconds in step_s.items())
     sizes = ", ".join(f"{n:,} {split}" for split, n in what.sequences.items())
     lines = [f"scale {what.scale:g}, preset {what.preset}: {sizes} sequences", f"a step, measured here: {steps}"]
     lines += [f"{name:13s} {what.steps[name]:8,d} steps {value:9.2f} h" for name, value in own.items()]
@@ -343,11 +344,11 @@ def replicate(what: Replication, out: Path, *, workers=None, measuring=measure, 
         save_state(out, state)
         left = [stage for stage in stages(what, out, workers) if not stage.done()]
         if any(stage.begun for stage in left):
-            if "measured" not in state:
+            if "step_s" not in state:
                 say("measuring a step of both networks ...")
-                state["measured"] = {task: measuring(task, what.preset) for task in ("seg", "twitch")}
+                state["step_s"] = {task: measuring(task, what.preset) for task in ("seg", "twitch")}
                 save_state(out, state)
-            say(estimate(what, state["measured"]))
+            say(estimate(what, state["step_s"]))
         for stage in stages(what, out, workers):
             if stage.done():
                 say(f"\n== {stage.name}: is done")
@@ -366,7 +367,7 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of all that is made")
     add_arguments(parser, Replication)
-    parser.add_argument("--workers", type=int, metavar="N", help="processes of simulation and evaluation")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes of simulation and evaluation; on one GPU 1")
     parser.add_argument("--estimate", action="store_true", help="measure, print hours and commands, write nothing")
     args = parser.parse_args(argv)
     try:
@@ -380,6 +381,9 @@ def main(argv=None) -> int:
     except InputError as error:
         print(f"replicate: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("replicate: interrupted; the same call goes on", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -1,6 +1,6 @@
 """Training step of each network: seconds, shares of forward, backward and input, peak memory.
 
-    python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5] [--json]
+    python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5] [--one-step]
 
 Networks: seg-compact, twitch-compact and twitch-refit (the default, about 2 minutes on 2 cores), twitch-paper and
 seg-paper (12 minutes for all). Expect on an idle machine at most 250 ms an image of seg-compact, at most 60 ms a crop
@@ -9,6 +9,7 @@ own, so that its peak memory is its own. Batches are the paper's, 8 sequences or
 """
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -70,6 +71,25 @@ def measure(network, n_steps, batch_size):
     }
 
 
+def measure_step(network):
+    """{"step_s"} of one network and the paper's batch, measured in this process as quickly as can be: one step, after
+    that in which it is compiled."""
+    from muspipe.runtime import load_keras
+
+    load_keras()
+    from muspipe.training.devices import OneDevice
+    from muspipe.training.run_folder import Plan
+    from muspipe.training.run_settings import TrainSettings
+    from muspipe.training.session import Session
+
+    task, preset = network.split("-")
+    settings = TrainSettings(task, preset, val_batches=1, online_sequences=8)
+    session = Session(Plan(settings, settings.full_preset(), settings.full_schedule(), {}), OneDevice())
+    with contextlib.closing(session.begin(0).losses(0)) as steps:
+        next(steps)
+        return {"step_s": _seconds(lambda: next(steps))}
+
+
 def _seconds(call):
     start = time.perf_counter()
     call()
@@ -81,9 +101,13 @@ def main():
     parser.add_argument("networks", nargs="*", default=NETWORKS[:3], metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--batch-size", type=int, help="default: the paper's")
-    parser.add_argument("--json", action="store_true", help="the first network alone, its figures as one line of JSON")
+    parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--one-step", action="store_true", help="the first network alone, one step, as a line of JSON")
     args = parser.parse_args()
-    if args.json:
+    if args.one_step:
+        print(json.dumps(measure_step(args.networks[0])))
+        return
+    if args.in_process:
         print(json.dumps(measure(args.networks[0], args.steps, args.batch_size)))
         return
     print(f"{os.cpu_count()} cores")
@@ -92,7 +116,7 @@ def main():
     )
     for network in args.networks:
         n_steps = min(args.steps, 2) if network in TWO_STEPS else args.steps
-        command = [sys.executable, __file__, network, "--json", "--steps", str(n_steps)]
+        command = [sys.executable, __file__, network, "--in-process", "--steps", str(n_steps)]
         command += ["--batch-size", str(args.batch_size)] if args.batch_size else []
         path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")])
         done = subprocess.run(

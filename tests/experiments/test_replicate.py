@@ -20,7 +20,7 @@ from muspipe.training.start import check_start
 from simulator.shared.settings import given
 
 SMALL = Replication(scale=0.001, random_start=True)
-MEASURED = {"seg": {"step_s": 10.0, "forward_s": 2.0}, "twitch": {"step_s": 5.0, "forward_s": 1.0}}
+MEASURED = {"seg": 10.0, "twitch": 5.0}
 N_UNITS = (1, 5, 10, 15, 20, 25)
 
 
@@ -162,7 +162,7 @@ def test_the_whole_way_makes_every_figure_and_the_table(whole, monkeypatch):
     for stage, words in runner.ran:
         assert any(shlex.join(words) in text for text in said), stage
     state = json.loads((out / "replicate.json").read_text())
-    assert set(state["seconds"]) == set(runner.names) and state["measured"] == MEASURED
+    assert set(state["seconds"]) == set(runner.names) and state["step_s"] == MEASURED
     again = Runner(monkeypatch)
     assert replicated(SMALL, out, again) == [] and again.ran == []
 
@@ -219,10 +219,10 @@ def test_what_cannot_be_replicated(settings, message):
 
 
 def test_hours_follow_from_a_measured_step():
-    """450 steps of 10 s, validated every 22 (21 times) by 3 batches of 2 s: 4,626 s."""
+    """450 steps of 10 s, validated every 22 (21 times) by 3 batches of a third of that: 4,710 s."""
     found = hours(Replication(scale=0.03, random_start=True), MEASURED)
-    assert found["seg-clean"] == pytest.approx(4626 / 3600)
-    assert found["twitch-noise"] == pytest.approx((18 * 5 + 18 * 3 * 1) / 3600)
+    assert found["seg-clean"] == pytest.approx(4710 / 3600)
+    assert found["twitch-noise"] == pytest.approx((18 * 5 + 18 * 5) / 3600)
     said = replicate.estimate(SMALL, MEASURED)
     assert "a step, measured here: seg 10 s, twitch 5 s" in said
     whole = sum(hours(Replication(random_start=True), MEASURED).values())
