@@ -1,0 +1,1 @@
+from muspipe.firings.maxima import find_firings, running_mean
