@@ -1,12 +1,14 @@
 """From twitch trains to firings by what a twitch looks like: blind deconvolution with the unit's own average twitch.
 
-It begins with the simulator's twitch at two speeds. Each time the train is deconvolved with the twitch so far, the
-maxima are candidates, those that the train can do without are taken out, and from the rest the twitch is learnt anew.
-Of the two beginnings the one that explains more with fewer firings is continued.
+It begins with the simulator's twitch. The train is deconvolved with the twitch so far, the maxima are candidates, those
+that the train can do without are taken out, and from the rest the twitch is learnt; then once more with what was
+learnt. Where most firings come in quick succession they may be one slow twitch each: then a slow beginning is tried,
+too, and the one that explains more with fewer firings goes on.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +17,14 @@ from muspipe.firings import twitches
 from muspipe.firings.twitches import GRID_HZ
 from simulator.activity import twitch_velocity
 
-CONTRACTION_TIMES_S = (0.05, 0.09)
+CONTRACTION_TIME_S, SLOW_S = 0.05, 0.09
 """Of the twitches to begin with [s]."""
 HALF_RELAXATION_RATIO = 0.62
 LEAD, LENGTH = 6, 86
 """Frames of a twitch before its onset, and in all: 0.2 s."""
 PRICE = 0.02
 """Of one firing, in shares of a typical twitch's energy: of two explanations the one with fewer firings is taken."""
-ROUNDS = 3
+ROUNDS = 2
 """Of thinning, moving and learning for each set of candidates."""
 LEAST_EXPLAINED = 0.5
 """A train of which the firings explain less than this share is noise and has none."""
@@ -63,9 +65,11 @@ def find_discharges(train: np.ndarray, frame_rate_hz: float) -> Discharges:
     if not power > 1e-12 * len(train) * float(np.abs(train).max(initial=0)) ** 2:
         return none
     noise = max(twitches.DECONVOLUTION_NOISE, _noise_to_signal(stretches))
-    fits = [_fitted(w, stretches, power, noise) for w in _BEGINNINGS]
-    best = min(fits, key=lambda fit: fit.cost)
-    best = min(best, _fitted(best.twitch, stretches, power, noise), key=lambda fit: fit.cost)
+    fits = [_fitted(_beginning(CONTRACTION_TIME_S), stretches, power, noise)]
+    if _quick(fits[0].onsets):
+        fits.append(_fitted(_beginning(SLOW_S), stretches, power, noise))
+    best = min(fits, key=_cost)
+    best = min(best, _fitted(best.twitch, stretches, power, noise), key=_cost)
     explained = max(0.0, 1 - best.unexplained)
     if explained < LEAST_EXPLAINED:
         return Discharges(none.peaks_s, none.latency_s, explained)
@@ -75,13 +79,18 @@ def find_discharges(train: np.ndarray, frame_rate_hz: float) -> Discharges:
     return Discharges(peaks / frame_rate_hz, (peak - onset) / frame_rate_hz, explained)
 
 
+@functools.cache
 def _beginning(contraction_time_s):
     time_s = (np.arange(LENGTH) - LEAD) / GRID_HZ
     w = twitch_velocity(time_s, contraction_time_s, HALF_RELAXATION_RATIO)
     return w / w.max()
 
 
-_BEGINNINGS = [_beginning(time_s) for time_s in CONTRACTION_TIMES_S]
+def _quick(onsets):
+    """Whether half of the firings have a neighbour within a contraction time, or there are none."""
+    intervals = [np.diff(np.sort(t), prepend=-np.inf, append=np.inf) for t in onsets]
+    nearest = [np.minimum(gap[1:], gap[:-1]) for gap in intervals]
+    return not np.median(np.append(np.concatenate(nearest), -1)) > CONTRACTION_TIME_S * GRID_HZ
 
 
 def _stretches(train):
@@ -141,6 +150,10 @@ def _round(fit, stretches, energy, strict):
         fit.amplitudes.append(a)
         fit.unexplained += float(residual @ residual)
     return size if any(map(len, fit.onsets)) else 0.0
+
+
+def _cost(fit):
+    return fit.cost
 
 
 def _joined(onsets, starts, n_frames):

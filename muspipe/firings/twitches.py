@@ -8,7 +8,10 @@ energy strong, holds them together where twitches are fused and the train alone 
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import find_peaks
 
 GRID_HZ = 400.0
@@ -61,7 +64,7 @@ def laid_down(w: np.ndarray, t: np.ndarray, n_frames: int) -> np.ndarray:
     twitches = (1 - part) * np.concatenate([w, ends]) + part * np.concatenate([ends, w])
     rows = np.zeros((len(t), n_frames + 2 * length))
     start = np.clip(whole, -length, n_frames) + length
-    np.put_along_axis(rows, start[:, None] + np.arange(length), twitches, axis=1)
+    rows[np.arange(len(t))[:, None], start[:, None] + np.arange(length)] = twitches
     return rows[:, length : length + n_frames]
 
 
@@ -124,7 +127,6 @@ def moves(residual, w, t, a, drift, size) -> np.ndarray:
 def learnt(w: np.ndarray, stretches) -> np.ndarray:
     """The twitch that explains all stretches best, near the one before. stretches: [(x, t, a, drift)]."""
     length = len(w)
-    curvature = np.diff(np.eye(length), 2, axis=0)
     gram, right = np.zeros((length, length)), np.zeros(length)
     for x, t, a, drift in stretches:
         whole = np.floor(t).astype(int)
@@ -132,11 +134,17 @@ def learnt(w: np.ndarray, stretches) -> np.ndarray:
         train = np.zeros(len(x) + 2 * length)
         np.add.at(train, np.clip(whole, -length, len(x)) + length, a * (1 - part))
         np.add.at(train, np.clip(whole + 1, -length, len(x)) + length, a * part)
-        shifted = np.lib.stride_tricks.sliding_window_view(train, len(x))[length:0:-1]
-        shifted = without(drift, shifted)
-        gram += shifted @ shifted.T
+        shifted = np.ascontiguousarray(sliding_window_view(train, len(x))[length:0:-1])
+        in_drift = shifted @ drift
+        gram += shifted @ shifted.T - in_drift @ in_drift.T
         right += shifted @ x
-    power = gram.trace() / length
-    hold = power * (STIFF * np.eye(length) + SMOOTH * curvature.T @ curvature)
+    hold = gram.trace() / length * _hold(length)
     new = np.linalg.solve(gram + hold, right + hold @ w)
     return new / new.max()
+
+
+@functools.cache
+def _hold(length):
+    """(L, L): how a twitch holds to the one before."""
+    curvature = np.diff(np.eye(length), 2, axis=0)
+    return STIFF * np.eye(length) + SMOOTH * curvature.T @ curvature
