@@ -20,10 +20,8 @@ DRIFT_HZ = 3.0
 """Slower than this is drift. Twitches of 40-60 ms have 1 % of their power there."""
 ALIKE = 0.1
 """Weight of the amplitudes' prior."""
-LEAST_GAIN = 0.05
+LEAST_GAIN = 0.07
 """A firing stays if it explains this share of a typical twitch's energy that no other firing can explain."""
-LEAST_AMPLITUDE = 0.3
-"""Least amplitude, in typical ones; of log-normal amplitudes with an SD of 0.3 one in 20,000 is smaller."""
 LEAST_HEIGHT = 0.15
 """Least height of a candidate in the deconvolved train, in typical heights."""
 DECONVOLUTION_NOISE = 0.05
@@ -98,16 +96,14 @@ def amplitudes(x: np.ndarray, rows: np.ndarray, energy: float):
 
 def thinned(a: np.ndarray, inverse: np.ndarray, size: float, energy: float, strict: float = 1.0):
     """(a (K',), kept bool (K,)): one by one the firing that explains least is taken out and its neighbours' amplitudes
-    fitted anew, until all that are left explain enough and are large enough. strict: scales both bounds."""
+    fitted anew, until all that are left explain enough. strict: scales the bound."""
     a, inverse = a.copy(), inverse.copy()
     kept = np.ones(len(a), bool)
     while kept.any():
         gain = np.where(kept, np.sign(a) * a**2 / inverse.diagonal() / (size**2 * energy) - ALIKE, np.inf)
         worst = np.argmin(gain)
         if gain[worst] >= strict * LEAST_GAIN:
-            worst = np.argmin(np.where(kept, a, np.inf))
-            if a[worst] >= strict * LEAST_AMPLITUDE * size:
-                break
+            break
         column = inverse[:, worst] / inverse[worst, worst]
         a -= column * a[worst]
         inverse -= np.outer(column, inverse[worst])
