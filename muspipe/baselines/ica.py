@@ -168,7 +168,7 @@ class TunedICA:
         """The motor units of a separation: what cannot be one is dropped, the rest scored and sorted."""
         if not len(found.shapes):
             return MotorUnits.none(found.still)
-        fires = np.array([len(times_s) > 0 for times_s in positive_maxima(found.signals, found.still.frame_rate_hz)], bool)
+        fires = np.array([len(times_s) > 0 for times_s in positive_maxima(found.signals, found.still.frame_rate_hz)])
         # a twitch integrates to zero, an offset does not
         moves = np.abs(found.signals.mean(axis=1)) < found.signals.std(axis=1)
         found = self._plausible(found.only(fires & moves))

@@ -40,8 +40,8 @@ def compare(found: MotorUnits, true: MotorUnits, rule: str = DEFAULT_RULE) -> di
     `dice` (pixels) and of `roa`, in which the firings of the found and of the true twitch train are found by the same
     rule, a name in `muspipe.firings.RULES` ("paper" for the paper's metric). `roa_discharges` compares the found
     firings with those of `true`, if it is a Result: the true discharges plus the unit's peak latency; NaN without. All
-    are instants of peak velocity, so that no delay has to be taken off between them. The means are NaN where nothing matched. `n_true`, `n_found`,
-    `n_matched` count units.
+    are instants of peak velocity, so that no delay has to be taken off between them. The means are NaN where nothing
+    matched. `n_true`, `n_found`, `n_matched` count units.
     """
     rows, columns = match_territories(found.territories, true.territories)
     pixels = pixel_agreement(found.territories[rows], true.territories[columns])

@@ -52,9 +52,8 @@ def evaluate(
     method: a name in `EVALUATED`; settings: those of the method that differ from its defaults, and of the
     preparation ("prepare.motion"). firings: the rule that finds them, a name in `muspipe.firings.RULES`. snrs_db: noise
     levels [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most this many
-    sequences
-    of each number of motor units. out: folder of the journal. progress: called with (finished, of) whenever some more
-    sequences are finished.
+    sequences of each number of motor units. out: folder of the journal. progress: called with (finished, of) whenever
+    some more sequences are finished.
     """
     dataset = open_dataset(data, split)
     dataset.validate()
@@ -130,7 +129,7 @@ def _run(tasks, data, split, method, settings, firings, workers):
     Even a single worker is a separate process with one BLAS thread: the number of threads changes the last digits.
     """
     chunks = [tasks[i : i + CHUNK] for i in range(0, len(tasks), CHUNK)]
-    work = functools.partial(_rows, data, split, method, settings, firings)
+    work = functools.partial(_rows, data, split, method, settings, firings=firings)
     if not chunks:
         return
     with worker_pool(min(workers or os.cpu_count() or 1, len(chunks))) as pool:
@@ -152,7 +151,7 @@ def _run(tasks, data, split, method, settings, firings, workers):
 _open_dataset = functools.lru_cache(maxsize=1)(open_dataset)
 
 
-def _rows(data, split, method, settings, firings, tasks):
+def _rows(data, split, method, settings, tasks, firings=DEFAULT_RULE):
     """Worker: metrics of some (index, snr_db)."""
     dataset = _open_dataset(data, split)
     preparation, own = preparation_of(settings)

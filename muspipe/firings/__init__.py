@@ -1,7 +1,7 @@
 """From twitch trains to firings.
 
-find.py: every rule by its name. maxima.py: the rule of Ali et al. 2020. discharges.py: by what a twitch looks like, with
-the pieces of that fit in twitches.py.
+find.py: every rule by its name. maxima.py: the rule of Ali et al. 2020. discharges.py: by what a twitch looks like;
+twitches.py: the pieces of that fit.
 
 A firing is given as the instant at which its twitch has its peak velocity, whatever the rule: a train shows this
 instant, while the motor neuron's discharge before it is seen by nobody.

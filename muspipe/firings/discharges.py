@@ -30,6 +30,8 @@ ROUNDS = 2
 """Of thinning, moving and learning for each set of candidates."""
 LEAST_EXPLAINED = 0.5
 """A train of which the firings explain less than this share is noise and has none."""
+MOST_WHITE = 0.7
+"""A train of which a larger share is white noise is not looked at."""
 ONSET_LEVEL = 0.05
 """A twitch begins where it last rises through this share of its peak."""
 WINDOW, OVERLAP = 800, 160
@@ -67,7 +69,10 @@ def find_discharges(train: np.ndarray, frame_rate_hz: float) -> Discharges:
     none = Discharges(np.zeros(0), float("nan"), 0.0)
     if not power > 1e-12 * len(train) * float(np.abs(train).max(initial=0)) ** 2:
         return none
-    noise = max(twitches.DECONVOLUTION_NOISE, _noise_to_signal(stretches))
+    share = _white_share(stretches)
+    if share > MOST_WHITE:
+        return Discharges(none.peaks_s, none.latency_s, max(0.0, 1 - share))
+    noise = max(twitches.DECONVOLUTION_NOISE, share / (1 - share))
     fits = [_fitted(_beginning(CONTRACTION_TIME_S), stretches, power, noise)]
     if _quick(fits[0].onsets):
         fits.append(_fitted(_beginning(SLOW_S), stretches, power, noise))
@@ -114,13 +119,12 @@ def _stretches(train):
     return [(twitches.without(drift, train[s : s + size]), drift) for s in starts], starts
 
 
-def _noise_to_signal(stretches):
-    """Power of the white noise over that of the rest, from what lies above the twitches' frequencies."""
+def _white_share(stretches):
+    """Share of the power that is white noise, about 0-1, from what lies above the twitches' frequencies."""
     spectra = [np.abs(np.fft.rfft(x * np.hanning(len(x)))) ** 2 for x, _ in stretches]
     spectrum = np.mean(spectra, axis=0)
     high = spectrum[len(spectrum) * 2 // 5 :]  # from 80 Hz
-    share = min(0.5, np.median(high) / np.log(2) * len(spectrum) / max(spectrum.sum(), 1e-300))
-    return share / (1 - share)
+    return float(np.median(high) / np.log(2) * len(spectrum) / max(spectrum.sum(), 1e-300))
 
 
 def _fitted(w, stretches, power, noise) -> _Fit:

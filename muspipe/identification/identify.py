@@ -13,7 +13,9 @@ from muspipe.recordings.recording import Recording
 from muspipe.recordings.result import Result
 
 
-def identify(recording: Recording, method: str | Method = DEFAULT_METHOD, *, firings: str = DEFAULT_RULE, **settings) -> Result:
+def identify(
+    recording: Recording, method: str | Method = DEFAULT_METHOD, *, firings: str = DEFAULT_RULE, **settings
+) -> Result:
     """Find the motor units of a recording: territories (n, H, W), twitch trains (n, T), firings [s], scores (n,).
 
     method: a name in `muspipe.identification.method.METHODS`, with settings that differ from its defaults; or a method
