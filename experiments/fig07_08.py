@@ -44,7 +44,7 @@ def draw(n_units, published, seed=2020, snr_db=20.0, segmentation="seg-compact",
     sequence = simulate(SimulationConfig.scenario("paper", n_units=n_units), seed)
     recording, truth = recording_of(sequence, snr_db), truth_of(sequence)
     found = identify(recording, "deep", segmentation=segmentation, signals="network", twitch=twitch)
-    return draw_comparison(recording, found, truth, published), compare(found, truth)
+    return draw_comparison(recording, found, truth, published), compare(found, truth, "paper")
 
 
 def main():

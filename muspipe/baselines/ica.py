@@ -22,7 +22,7 @@ from muspipe.baselines.linking import lagged_similarity, link_patches, main_sour
 from muspipe.baselines.maps import SignalSubspace, SparseSettings, signal_subspace, smooth_motion, sparse_maps
 from muspipe.baselines.noise import measure_noise, power_over_noise
 from muspipe.baselines.shapes import plateau, solidity, threshold_shape
-from muspipe.firings import find_firings
+from muspipe.firings.maxima import positive_maxima
 from muspipe.leastsquares import fit_signals
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.units import MotorUnits
@@ -171,7 +171,7 @@ class TunedICA:
         if not len(found.shapes):
             return MotorUnits.none(found.still)
         clear = power_over_noise(found.subspace.noise, found.shapes, found.x) >= self.least_power
-        fires = np.array([len(times_s) > 0 for times_s in find_firings(found.signals, found.still.frame_rate_hz)], bool)
+        fires = np.array([len(times_s) > 0 for times_s in positive_maxima(found.signals, found.still.frame_rate_hz)])
         # a twitch integrates to zero, an offset does not
         moves = np.abs(found.signals.mean(axis=1)) < found.signals.std(axis=1)
         found = self._plausible(found.only(clear & fires & moves))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from muspipe.commands.methods import add_method, given_settings
+from muspipe.commands.methods import add_firings, add_method, given_settings
 from muspipe.evaluation import EVALUATED
 
 OUTPUTS = ("metrics.json", "table.md", "metrics.png")
@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("data", metavar="DATA", help="folder made by `muspipe simulate`")
     add_method(parser, EVALUATED)
+    add_firings(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for metrics.json, table.md, metrics.png")
     parser.add_argument("--split", default="test", help="train, val or test (default)")
     parser.add_argument(
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
                 limit=args.limit,
                 workers=args.workers,
                 settings=given_settings(args),
+                firings=args.firings,
                 progress=progress,
             )
             table = markdown_table(metrics)

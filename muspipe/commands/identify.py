@@ -11,7 +11,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from muspipe.commands.methods import add_method, given_settings
+from muspipe.commands.methods import add_firings, add_method, given_settings
 from muspipe.identification.method import METHODS
 
 OUTPUTS = {
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recording", metavar="RECORDING", help="velocity images, IQ or RF: .h5, .npy, .npz or .mat")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
     add_method(parser, METHODS)
+    add_firings(parser)
     parser.add_argument("--frame-rate", type=float, metavar="HZ", help="frame rate; overrides the file's")
     parser.add_argument("--pixel-mm", type=float, metavar="MM", help="side of a pixel; overrides the file's")
     parser.add_argument("--variable", metavar="NAME", help="name of the velocity array in the file (default: velocity)")
@@ -71,8 +72,8 @@ def _identify_into(folder, args):
         recording, doubts = _load(args)
         truth = _load_truth(args.truth, recording) if args.truth else None
         step("identifying")
-        result = identify(recording, method=args.method, **given_settings(args))
-        metrics = compare(result, truth) if truth else None
+        result = identify(recording, method=args.method, firings=args.firings, **given_settings(args))
+        metrics = compare(result, truth, args.firings) if truth else None
         step("drawing")
         from muspipe.figures.identification import draw_identification
 

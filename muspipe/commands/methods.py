@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from muspipe.firings import DEFAULT_RULE, RULES
 from muspipe.identification.method import DEFAULT_METHOD, Entry, methods_help
 
 
@@ -25,6 +26,14 @@ def add_method(parser: argparse.ArgumentParser, table: dict[str, Entry]) -> None
         dest="settings",
         help="a setting of the method, e.g. min_score=0.5, or ica.min_score=0.5 inside another, or of what is done "
         "before it, e.g. prepare.motion=false; may be repeated",
+    )
+
+
+def add_firings(parser: argparse.ArgumentParser) -> None:
+    """`--firings`, a rule."""
+    rules = "; ".join(f"{name}{' (default)' if name == DEFAULT_RULE else ''}: {what}" for name, what in RULES.items())
+    parser.add_argument(
+        "--firings", default=DEFAULT_RULE, metavar="RULE", help=f"how firings are found in twitch trains: {rules}"
     )
 
 

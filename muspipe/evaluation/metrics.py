@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from muspipe.firings import find_firings
+from muspipe.firings import DEFAULT_RULE
+from muspipe.firings.find import find_firings
 from muspipe.recordings.result import Result
 from muspipe.recordings.units import MotorUnits
 from muspipe.territories import iou
@@ -32,19 +33,20 @@ EDGE_S = 0.020
 """Unmatched firings this close to an end are neutral against true discharges: their twitch may peak outside."""
 
 
-def compare(found: MotorUnits, true: MotorUnits) -> dict:
+def compare(found: MotorUnits, true: MotorUnits, rule: str = DEFAULT_RULE) -> dict:
     """Metrics of one recording as a dict of floats and ints.
 
     `recall`, `precision` of detection; means over the matched units of `segmentation_recall`, `segmentation_precision`,
     `dice` (pixels) and of `roa`, in which the firings of the found and of the true twitch train are found by the same
-    rule (paper). `roa_discharges` compares the found firings with those of `true`, if it is a Result: the true
-    discharges plus the unit's peak latency; NaN without. The means are NaN where nothing matched. `n_true`, `n_found`,
-    `n_matched` count units.
+    rule, a name in `muspipe.firings.RULES` ("paper" for the paper's metric). `roa_discharges` compares the found
+    firings with those of `true`, if it is a Result: the true discharges plus the unit's peak latency; NaN without. All
+    are instants of peak velocity, so that no delay has to be taken off between them. The means are NaN where nothing
+    matched. `n_true`, `n_found`, `n_matched` count units.
     """
     rows, columns = match_territories(found.territories, true.territories)
     pixels = pixel_agreement(found.territories[rows], true.territories[columns])
-    found_s = find_firings(found.twitch_trains[rows], true.frame_rate_hz)
-    true_s = find_firings(true.twitch_trains[columns], true.frame_rate_hz)
+    found_s = find_firings(found.twitch_trains[rows], true.frame_rate_hz, rule).times_s
+    true_s = find_firings(true.twitch_trains[columns], true.frame_rate_hz, rule).times_s
     discharges_s = [true.firings[i] for i in columns] if isinstance(true, Result) else []
     last_s = true.duration_s - EDGE_S
     return {

@@ -21,6 +21,8 @@ from muspipe.errors import InputError
 from muspipe.evaluation import EVALUATED
 from muspipe.evaluation.metrics import METRICS, compare
 from muspipe.evaluation.oracle import TrueTerritories
+from muspipe.firings import DEFAULT_RULE
+from muspipe.firings.find import check_rule
 from muspipe.identification.method import get_method, settings_of
 from muspipe.preparation.prepare import PREFIX, preparation_of, prepare
 from muspipe.recordings.simulated import recording_of, truth_of
@@ -42,23 +44,26 @@ def evaluate(
     limit=None,
     workers=None,
     settings=None,
+    firings=DEFAULT_RULE,
     progress=None,
 ) -> dict:
     """Metrics of `method` on a split of the data set folder `data`; see `summarise` for what is returned.
 
     method: a name in `EVALUATED`; settings: those of the method that differ from its defaults, and of the
-    preparation ("prepare.motion"). snrs_db: noise levels
-    [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most this many sequences
-    of each number of motor units. out: folder of the journal. progress: called with (finished, of) whenever some more
-    sequences are finished.
+    preparation ("prepare.motion"). firings: the rule that finds them, a name in `muspipe.firings.RULES`. snrs_db: noise
+    levels [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most this many
+    sequences of each number of motor units. out: folder of the journal. progress: called with (finished, of) whenever
+    some more sequences are finished.
     """
     dataset = open_dataset(data, split)
     dataset.validate()
     settings = settings or {}
+    check_rule(firings)
     preparation, own = preparation_of(settings)
     identity = {
         "method": method,
         "settings": settings_of(get_method(method, own, EVALUATED)) | {PREFIX: dataclasses.asdict(preparation)},
+        "firings": firings,
         "data": {
             "scenario": dataset.config.name,
             "config": dataset.config.to_dict(),
@@ -80,7 +85,7 @@ def evaluate(
     with open(journal, "a", encoding="utf-8") as file:
         if not rows:
             file.write(json.dumps(identity) + "\n")
-        for part in _run(tasks, str(data), split, method, settings, workers):
+        for part in _run(tasks, str(data), split, method, settings, firings, workers):
             rows += part
             file.write("".join(json.dumps(row) + "\n" for row in part))
             file.flush()
@@ -118,13 +123,13 @@ def _choose(n_units, limit):
     return sorted(int(i) for n in np.unique(n_units) for i in np.flatnonzero(n_units == n)[:limit])
 
 
-def _run(tasks, data, split, method, settings, workers):
+def _run(tasks, data, split, method, settings, firings, workers):
     """Yield lists of rows as they are finished.
 
     Even a single worker is a separate process with one BLAS thread: the number of threads changes the last digits.
     """
     chunks = [tasks[i : i + CHUNK] for i in range(0, len(tasks), CHUNK)]
-    work = functools.partial(_rows, data, split, method, settings)
+    work = functools.partial(_rows, data, split, method, settings, firings=firings)
     if not chunks:
         return
     with worker_pool(min(workers or os.cpu_count() or 1, len(chunks))) as pool:
@@ -146,7 +151,7 @@ def _run(tasks, data, split, method, settings, workers):
 _open_dataset = functools.lru_cache(maxsize=1)(open_dataset)
 
 
-def _rows(data, split, method, settings, tasks):
+def _rows(data, split, method, settings, tasks, firings=DEFAULT_RULE):
     """Worker: metrics of some (index, snr_db)."""
     dataset = _open_dataset(data, split)
     preparation, own = preparation_of(settings)
@@ -161,7 +166,7 @@ def _rows(data, split, method, settings, tasks):
         found = finder.find(prepared.recording, *([true] if oracle else []))
         found, _ = prepared.judged(found)
         seconds = time.perf_counter() - start
-        metrics = compare(found, true)
+        metrics = compare(found, true, firings)
         row = {"index": index, "snr_db": _json_number(snr_db)} | metrics | {"seconds": round(seconds, 4)}
         rows.append({key: None if value != value else value for key, value in row.items()})  # NaN is no JSON
     return rows

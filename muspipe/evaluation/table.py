@@ -34,7 +34,7 @@ def markdown_table(metrics: dict) -> str:
     lines.insert(1, "|" + "|".join("-" * (w + 1) + ":" for w in widths) + "|")
     title = (
         f"Method {metrics['method']}, scenario {data['scenario']}, {data['split']} set of seed {data['seed']}; "
-        "mean (SD) over sequences."
+        f"firings by rule {metrics.get('firings', 'paper')}; mean (SD) over sequences."
     )
     return "\n".join([title, "", *lines]) + "\n"
 

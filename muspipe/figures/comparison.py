@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from muspipe.evaluation.metrics import match_territories, rate_of_agreement
 from muspipe.figures import identification
 from muspipe.figures.style import RC, SMALL_PT, unit_colours
-from muspipe.firings import find_firings
+from muspipe.firings.maxima import positive_maxima
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.units import MotorUnits
 
@@ -105,5 +105,5 @@ def _draw_trains(axes, found, truth, rows, colours):
 
 
 def _agreement(estimated, true, truth):
-    """Rate of agreement of the firings of two trains (T,)."""
-    return rate_of_agreement(*find_firings(np.stack([estimated, true]), truth.frame_rate_hz))
+    """Rate of agreement of the firings of two trains (T,), by the paper's rule."""
+    return rate_of_agreement(*positive_maxima(np.stack([estimated, true]), truth.frame_rate_hz))

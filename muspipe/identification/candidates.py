@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from muspipe.baselines.ica import Separation
 from muspipe.baselines.shapes import dilate, solidity
-from muspipe.firings import running_mean
+from muspipe.firings.maxima import running_mean
 from muspipe.leastsquares import fit_signals
 from muspipe.recordings.recording import Recording
 from muspipe.territories import flat, iou

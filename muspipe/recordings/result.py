@@ -30,6 +30,18 @@ DATASETS = {
     "twitch_trains": ("float32", "motor unit, time", "velocity_unit", "tissue velocity of the motor unit alone"),
     "firings": (FIRINGS, "motor unit", "s", "for each motor unit the instants of its twitches' peak velocity, rising"),
     "scores": ("float32", "motor unit", "1", "the method's confidence in the unit, 0 to 1"),
+    "firing_latencies": (
+        "float64",
+        "motor unit",
+        "s",
+        "delay of a unit's firings after the visible onset of its twitch, one for all of them; NaN: not told",
+    ),
+    "firing_confidences": (
+        "float32",
+        "motor unit",
+        "1",
+        "share of the twitch train's power that the firings explain, 0 to 1; NaN: not told",
+    ),
     "left_out_frames": ("int64", "frame", "1", "frames, from 0, that were left out and filled from those about them"),
 }
 """Every dataset of a result file; unit, axes and description are stored as its attributes ("velocity_unit" stands for
@@ -42,6 +54,7 @@ ATTRIBUTES = {
     "pixel_mm": "side of a pixel [mm]",
     "velocity_unit": "unit of the recording's velocity",
     "method": "name of the method of identification",
+    "firing_rule": "name of the rule that found the firings; empty if that is not known",
     "settings": "all settings of the method and of what was done before it, JSON",
     "warnings": "what was noticed, left out or taken off, in words, JSON list",
     "source_name": "name of the recording's file",
@@ -50,7 +63,13 @@ ATTRIBUTES = {
 }
 """Every attribute of a result file's root."""
 
-LATER = {"left_out_frames": np.zeros(0, np.int64), "warnings": "[]"}
+LATER = {
+    "left_out_frames": np.zeros(0, np.int64),
+    "warnings": "[]",
+    "firing_latencies": None,
+    "firing_confidences": None,
+    "firing_rule": "",
+}
 """What files of earlier versions lack, and what it was."""
 
 
@@ -60,6 +79,13 @@ class Result(MotorUnits):
 
     firings: list[np.ndarray]
     """n float64 arrays: instants of the twitches' peak velocity [s] from the first frame, rising"""
+    firing_latencies: np.ndarray | None = None
+    """float64 (n,): from the visible onset of the unit's twitch to its peak velocity [s]; a firing less this is the
+    onset. None: NaN for each unit, not told"""
+    firing_confidences: np.ndarray | None = None
+    """float32 (n,), 0-1: share of the twitch train's power that the firings explain. None: NaN for each unit"""
+    firing_rule: str = ""
+    """Name of the rule that found the firings, see `muspipe.firings.RULES`."""
     method: str = ""
     settings: dict = field(default_factory=dict)
     """All settings of the method, and of the preparation under `prepare`, JSON values."""
@@ -79,6 +105,11 @@ class Result(MotorUnits):
             require(times_s.ndim == 1, "firings: expected 1-D arrays", times_s.shape)
             rising = np.isfinite(times_s).all() and (np.diff(times_s) >= 0).all()
             require(rising, "firings: expected finite, rising times [s]", times_s)
+        for name, dtype in (("firing_latencies", np.float64), ("firing_confidences", np.float32)):
+            given = getattr(self, name)
+            convert(self, name, np.full(self.n_units, np.nan, dtype) if given is None else np.asarray(given, dtype))
+            shape = getattr(self, name).shape
+            require(shape == (self.n_units,), f"{name}: expected shape ({self.n_units},)", shape)
 
     @classmethod
     def of_units(cls, units: MotorUnits, **more) -> Result:
@@ -116,6 +147,7 @@ class Result(MotorUnits):
                 "pixel_mm": self.pixel_mm,
                 "velocity_unit": self.velocity_unit,
                 "method": self.method,
+                "firing_rule": self.firing_rule,
                 "settings": json.dumps(self.settings, default=_plain),
                 "warnings": json.dumps(self.warnings),
                 "source_name": self.source.get("name", ""),
@@ -145,6 +177,9 @@ class Result(MotorUnits):
                 territories=arrays["territories"],
                 twitch_trains=arrays["twitch_trains"],
                 firings=list(arrays["firings"]),
+                firing_latencies=arrays["firing_latencies"],
+                firing_confidences=arrays["firing_confidences"],
+                firing_rule=attributes["firing_rule"],
                 scores=arrays["scores"],
                 frame_rate_hz=attributes["frame_rate_hz"],
                 pixel_mm=attributes["pixel_mm"],

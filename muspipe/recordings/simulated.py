@@ -53,6 +53,8 @@ def truth_of(sequence, *, settings: dict | None = None, source: dict | None = No
         frame_rate_hz=config.frame_rate_hz,
         pixel_mm=config.pixel_mm,
         firings=sequence.twitch_peaks_s,
+        firing_latencies=sequence.peak_latencies_s,
+        firing_rule="truth",
         method="truth",
         settings=settings or {},
         source=source or {"name": "", "sha256": ""},

@@ -66,7 +66,7 @@ def test_files_and_summary(recording, tmp_path, capsys, fake_method):
         rows = list(csv.reader(file))
     assert rows[0] == ["unit", "firing_s"]
     assert [unit for unit, _ in rows[1:]] == ["1", "1"]
-    np.testing.assert_allclose([float(time_s) for _, time_s in rows[1:]], result.firings[0])
+    np.testing.assert_allclose([float(time_s) for _, time_s in rows[1:]], result.firings[0], atol=1e-6)
     assert (out / "figure.png").read_bytes().startswith(b"\x89PNG")
     text = capsys.readouterr().out
     assert "1 motor unit found" in text and "10 x 12 px, 0.25 s at 400 Hz; method fake" in text
@@ -74,6 +74,18 @@ def test_files_and_summary(recording, tmp_path, capsys, fake_method):
     # 6 x 10 pixels of 0.5 mm from the left: centre (1.5, 2.5) mm; 15 mm2 is a disc of 4.4 mm; 10 Hz; score 0.5
     assert row == ["1", "1.5", "2.5", "4.4", "2", "10.0", "0.50"]
     assert str(out / "figure.png") in text and "metrics.json" not in text
+
+
+def test_firings_by_the_rule_that_is_asked_for(recording, tmp_path, capsys, fake_method):
+    for name, words in (("discharges", []), ("paper", ["--firings", "paper"])):
+        out = tmp_path / name
+        assert main(["identify", str(recording), "--out", str(out), "--method", "fake", *words]) == 0
+        result = Result.load(out / "result.h5")
+        assert result.firing_rule == name and np.isnan(result.firing_latencies[0]) == (name == "paper")
+    np.testing.assert_allclose(400 * result.firings[0], np.round(400 * result.firings[0]))  # maxima are at frames
+    capsys.readouterr()
+    words = ["--method", "fake", "--firings", "peaks"]
+    refused(capsys, tmp_path, [recording, "--out", tmp_path / "other", *words], "expected one of discharges, paper")
 
 
 def test_settings_reach_inside(recording, tmp_path):

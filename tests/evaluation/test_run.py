@@ -95,6 +95,8 @@ def test_another_evaluations_journal_is_refused(data, tmp_path):
         run.evaluate(data, "stica", tmp_path, workers=1)
     with pytest.raises(ValueError, match="unfinished evaluation with other settings: finish that one"):
         run.evaluate(data, "ica", tmp_path, workers=1, settings={"seed": 1})
+    with pytest.raises(ValueError, match="unfinished evaluation with other firings: finish that one"):
+        run.evaluate(data, "ica", tmp_path, workers=1, firings="paper")
     for damaged in (b"garbage\n", b"\xff\xfe\n", b"3\n"):
         (tmp_path / run.JOURNAL).write_bytes(damaged)
         with pytest.raises(ValueError, match="damaged"):
@@ -106,6 +108,15 @@ def test_noise_level_reaches_the_method(data):
     rows = run._rows(str(data), "test", "ica", {}, [(0, np.inf), (0, 20.0), (0, -40.0)])
     assert [row["recall"] for row in rows] == [1, 1, 0] and [row["snr_db"] for row in rows] == ["inf", 20.0, -40.0]
     assert rows[0]["dice"] >= rows[1]["dice"] > 0.9 and rows[2]["roa"] is None
+
+
+def test_the_rule_reaches_the_metrics(data, monkeypatch):
+    monkeypatch.setattr(run, "compare", lambda found, true, rule: {"roa": rule})
+    for rule in ("discharges", "paper"):
+        (row,) = run._rows(str(data), "test", "ica", {}, [(0, np.inf)], firings=rule)
+        assert row["roa"] == rule
+    with pytest.raises(ValueError, match="firings: expected one of discharges, paper, got 'peaks'"):
+        run.evaluate(data, "ica", data, firings="peaks")
 
 
 def test_the_oracle_is_told_the_truth(data):

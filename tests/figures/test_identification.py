@@ -8,7 +8,7 @@ import pytest
 from muspipe import InputError, Recording, Result
 from muspipe.figures.identification import draw_identification
 from muspipe.figures.style import UNIT_COLOURS, place_labels, unit_colours
-from muspipe.firings import find_firings
+from muspipe.firings.maxima import positive_maxima
 from simulator import SimulationConfig, simulate
 
 
@@ -17,7 +17,7 @@ def simulated(n, seed=1, n_frames=400):
     sequence = simulate(SimulationConfig.scenario("paper", n_units=n, n_frames=n_frames), seed)
     recording = Recording(sequence.render(20), 400, 0.625, velocity_unit="mm/s")
     trains = sequence.twitch_trains
-    return recording, Result(sequence.territories, trains, np.ones(n), 400, 0.625, firings=find_firings(trains, 400))
+    return recording, Result(sequence.territories, trains, np.ones(n), 400, 0.625, firings=positive_maxima(trains, 400))
 
 
 def texts(axes):

@@ -20,6 +20,9 @@ def make(n=2, **changes):
         twitch_trains=np.arange(n * 100, dtype=np.float32).reshape(n, 100),
         firings=[np.arange(k) / 10 for k in range(n)],
         scores=np.linspace(1, 0.5, n),
+        firing_latencies=np.linspace(0.02, 0.03, n),
+        firing_confidences=np.linspace(0.9, 0.6, n),
+        firing_rule="discharges",
         frame_rate_hz=400.0,
         pixel_mm=0.5,
         method="ica",
@@ -37,7 +40,7 @@ def test_round_trip(tmp_path, n):
     saved = make(n)
     saved.save(tmp_path / "result.h5")
     loaded = Result.load(tmp_path / "result.h5")
-    for name in ("territories", "twitch_trains", "scores", "left_out_frames"):
+    for name in ("territories", "twitch_trains", "scores", "left_out_frames", "firing_latencies", "firing_confidences"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(saved, name))
         assert getattr(loaded, name).dtype == getattr(saved, name).dtype
     assert len(loaded.firings) == n
@@ -45,7 +48,16 @@ def test_round_trip(tmp_path, n):
         assert a.dtype == np.float64
         np.testing.assert_array_equal(a, b)
     assert loaded.settings == {"k": 3, "alpha": 0.5, "range": [1, 2], "nested": {"a": None}}
-    for name in ("frame_rate_hz", "pixel_mm", "method", "source", "velocity_unit", "version", "warnings"):
+    for name in (
+        "firing_rule",
+        "frame_rate_hz",
+        "pixel_mm",
+        "method",
+        "source",
+        "velocity_unit",
+        "version",
+        "warnings",
+    ):
         assert getattr(loaded, name) == getattr(saved, name)
     assert loaded.image_shape == (8, 10) and loaded.duration_s == 0.25
     assert [path.name for path in tmp_path.iterdir()] == ["result.h5"]
@@ -110,6 +122,8 @@ def test_geometry_by_hand():
         ({"firings": [[0.2, 0.1], []]}, "rising"),
         ({"firings": [[np.nan], []]}, "rising"),
         ({"firings": [[[0.1]], []]}, "1-D"),
+        ({"firing_latencies": [0.02]}, "firing_latencies: expected shape"),
+        ({"firing_confidences": np.zeros((2, 2))}, "firing_confidences: expected shape"),
         ({"frame_rate_hz": 0}, "frame_rate_hz"),
         ({"pixel_mm": np.nan}, "pixel_mm"),
     ],
@@ -117,6 +131,16 @@ def test_geometry_by_hand():
 def test_arrays_that_do_not_fit(changes, message):
     with pytest.raises(InputError, match=message):
         make(**changes)
+
+
+def test_older_files_tell_no_rule_and_no_delay(tmp_path):
+    make().save(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        for name in LATER:
+            del (file if name in file else file.attrs)[name]
+    loaded = Result.load(tmp_path / "a.h5")
+    assert loaded.firing_rule == "" and loaded.warnings == () and loaded.left_out_frames.size == 0
+    assert np.isnan(loaded.firing_latencies).all() and np.isnan(loaded.firing_confidences).all()
 
 
 def test_wrong_files(tmp_path):

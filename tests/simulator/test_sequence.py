@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from muspipe.evaluation.metrics import rate_of_agreement
-from muspipe.firings import find_firings
+from muspipe.firings.maxima import positive_maxima
 from simulator import SCENARIOS, SimulationConfig, activity, simulate
 from simulator.tissue import response_maps
 
@@ -150,7 +150,7 @@ def test_ceiling_of_the_rate_of_agreement():
     values = []
     for seed in range(30):
         s = simulate(SimulationConfig.scenario("paper", n_units=25), seed)
-        for k, found_s in enumerate(find_firings(s.twitch_trains, 400.0)):
+        for k, found_s in enumerate(positive_maxima(s.twitch_trains, 400.0)):
             peaks_s = s.twitch_peaks_s[k]
             values.append(rate_of_agreement(found_s, peaks_s, neutral_before_s=0.02, neutral_after_s=0.98))
     assert np.mean(values) == pytest.approx(0.993, abs=0.004)
@@ -158,7 +158,7 @@ def test_ceiling_of_the_rate_of_agreement():
 
 def test_unrelated_units_agree_by_chance():
     s = simulate(SimulationConfig.scenario("paper", n_units=60, synchronisation=(0.0, 0.0)), 3)
-    firings = find_firings(s.twitch_trains, 400.0)
+    firings = positive_maxima(s.twitch_trains, 400.0)
     values = [rate_of_agreement(firings[i], firings[i + 1]) for i in range(59)]
     assert np.mean(values) == pytest.approx(0.21, abs=0.04)
 

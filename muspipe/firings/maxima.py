@@ -1,7 +1,4 @@
-"""From twitch trains to firings, by the rule of Ali et al. 2020: running mean, then local maxima above zero.
-
-A firing's time here is the instant of its twitch's peak velocity, about 27 ms after the motor neuron's discharge.
-"""
+"""The rule of Ali et al. 2020: running mean, then local maxima above zero."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ def running_mean(trains: np.ndarray, frame_rate_hz: float) -> np.ndarray:
     return sums / convolve1d(np.ones(trains.shape[-1]), window, mode="constant")
 
 
-def find_firings(trains: np.ndarray, frame_rate_hz: float) -> list[np.ndarray]:
+def positive_maxima(trains: np.ndarray, frame_rate_hz: float) -> list[np.ndarray]:
     """Firing times [s] of each train, float64, rising. trains: (n, T). Of a flat maximum the middle is taken.
 
     Rounding makes ripples; a maximum must stand out by more than 1e-6 of the train's largest value.
