@@ -7,12 +7,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
-import os
-import re
 from functools import cached_property
 from pathlib import Path
 
@@ -23,7 +19,7 @@ from simulator.config import SimulationConfig
 from simulator.schema import FORMAT, SCHEMA_VERSION, TISSUE_SEED, VELOCITY, Field, fields_of
 from simulator.sequence import MuscleSequence
 from simulator.shared.errors import InputError
-from simulator.shared.files import atomic_path, sha256_of_file
+from simulator.shared.files import atomic_path, plain_oserror, sha256_of_file
 
 PER_UNIT = (
     "centres_mm",
@@ -59,7 +55,7 @@ def write_shard(path, sequences, *, config, seed, split, first_index, dense=Fals
     }
     digest = _start_digest(origin)
     arrays = _concatenate(sequences, config)
-    with atomic_path(path) as temporary, _plain_oserror(path), h5py.File(temporary, "w") as file:
+    with atomic_path(path) as temporary, plain_oserror(path), h5py.File(temporary, "w") as file:
         file.attrs.update(origin)
         for field in fields_of(config.varied, dense=False):
             array = np.ascontiguousarray(arrays[field.name], np.dtype(field.dtype))
@@ -75,19 +71,6 @@ def write_shard(path, sequences, *, config, seed, split, first_index, dense=Fals
                 velocity[i] = images
                 digest.update(images)
         file.attrs["content_sha256"] = digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _plain_oserror(path):
-    """HDF5 reports a full disk in several ways, the number hidden in the message; make each an ordinary OSError."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        found = re.search(r"errno = (\d+)", str(error))
-        if not (found or isinstance(error, OSError)):
-            raise
-        number = int(found[1]) if found else error.errno or errno.EIO
-        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def _concatenate(sequences, config) -> dict[str, np.ndarray]:

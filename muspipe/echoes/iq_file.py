@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from muspipe import __version__
 from muspipe.echoes.echoes import Echoes
 from muspipe.echoes.options import SPEED_OF_SOUND_M_S, Scan
-from simulator.shared.files import atomic_path
+from simulator.shared.files import atomic_path, plain_oserror, require_space
 
 FORMAT = "muspipe iq"
 FORMAT_VERSION = 1
@@ -31,6 +33,8 @@ ATTRIBUTES = {
 }
 """Every attribute of the root of an IQ file."""
 BLOCK_FRAMES = 32
+HEADER_BYTES = 1 << 20
+"""More than all but the samples takes."""
 
 
 def write_iq(
@@ -66,12 +70,16 @@ def write_echoes(path, echoes: Echoes, description: str) -> None:
     import h5py
 
     scan = echoes.scan
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        dataset = file.create_dataset("iq", echoes.samples.shape, np.complex64, track_times=False)
-        for start in range(0, echoes.n_frames, BLOCK_FRAMES):
-            stop = min(start + BLOCK_FRAMES, echoes.n_frames)
-            dataset[start:stop] = echoes.read(start, stop)
-        dataset.attrs.update({"axes": "THW", "unit": "a.u.", "description": "complex echo (frame, depth, width)"})
-        values = {name: getattr(scan, name) for name in ATTRIBUTES if hasattr(scan, name)}
-        file.attrs.update({"format": FORMAT, "format_version": FORMAT_VERSION, "description": description, **values})
-        file.attrs["muspipe_version"] = __version__
+    with atomic_path(path) as temporary, plain_oserror(path):
+        require_space(temporary, 8 * math.prod(echoes.samples.shape) + HEADER_BYTES)
+        with h5py.File(temporary, "w") as file:
+            dataset = file.create_dataset("iq", echoes.samples.shape, np.complex64, track_times=False)
+            for start in range(0, echoes.n_frames, BLOCK_FRAMES):
+                stop = min(start + BLOCK_FRAMES, echoes.n_frames)
+                dataset[start:stop] = echoes.read(start, stop)
+            dataset.attrs.update({"axes": "THW", "unit": "a.u.", "description": "complex echo (frame, depth, width)"})
+            values = {name: getattr(scan, name) for name in ATTRIBUTES if hasattr(scan, name)}
+            file.attrs.update(
+                {"format": FORMAT, "format_version": FORMAT_VERSION, "description": description, **values}
+            )
+            file.attrs["muspipe_version"] = __version__

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 
 import h5py
 import numpy as np
 
 from muspipe import __version__
 from muspipe.echoes.velocity import UNIT, Findings, Plan, measure_into
-from simulator.shared.files import atomic_path
+from simulator.shared.files import atomic_path, plain_oserror, require_space
 
 FORMAT = "muspipe velocity"
 FORMAT_VERSION = 1
@@ -37,19 +36,24 @@ ATTRIBUTES = {
 }
 """Every attribute of the root of a velocity file."""
 CHUNK_FRAMES = 64
+HEADER_BYTES = 1 << 20
+"""More than all but the velocity takes."""
 
 
 def write_velocity(path, plan: Plan, progress=lambda n_frames: None) -> Findings:
     """Estimate velocity into an .h5 file, image after image, so that memory does not grow with the recording; whole or
     not at all. Raises InputError for echoes that cannot be used, OSError where the file cannot be written."""
-    with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
-        chunks = (*plan.shape[:2], min(CHUNK_FRAMES, plan.shape[2]))
-        velocity = file.create_dataset("velocity", plan.shape, np.float32, chunks=chunks, track_times=False)
-        findings = measure_into(velocity, plan, progress)
-        file.create_dataset("quality", data=findings.quality, track_times=False)
-        for name, (axes, unit, description) in DATASETS.items():
-            file[name].attrs.update({"axes": axes, "unit": unit, "description": description})
-        file.attrs.update(_attributes(plan, findings))
+    height, width, n_images = plan.shape
+    with atomic_path(path) as temporary, plain_oserror(path):
+        require_space(temporary, 4 * height * width * (n_images + CHUNK_FRAMES) + HEADER_BYTES)
+        with h5py.File(temporary, "w") as file:
+            chunks = height, width, min(CHUNK_FRAMES, n_images)
+            velocity = file.create_dataset("velocity", plan.shape, np.float32, chunks=chunks, track_times=False)
+            findings = measure_into(velocity, plan, progress)
+            file.create_dataset("quality", data=findings.quality, track_times=False)
+            for name, (axes, unit, description) in DATASETS.items():
+                file[name].attrs.update({"axes": axes, "unit": unit, "description": description})
+            file.attrs.update(_attributes(plan, findings))
     return findings
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import re
 from pathlib import Path
 
 
@@ -28,6 +30,28 @@ def atomic_path(path):
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def plain_oserror(path):
+    """HDF5 reports a full disk in several ways, the number hidden in the message; make each an ordinary OSError."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        found = re.search(r"errno = (\d+)", str(error))
+        if not (found or isinstance(error, OSError)):
+            raise
+        number = int(found[1]) if found else error.errno or errno.EIO
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def require_space(path, n_bytes: int) -> None:
+    """Make an empty file for which there is room for n_bytes. OSError if there is none: better now than in the midst of
+    HDF5, which a full disk may take down with the whole process."""
+    with open(path, "wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+            file.truncate(0)
 
 
 def sha256_of_file(path) -> str:

@@ -1,6 +1,12 @@
 """muspipe velocity on the command line."""
 
 import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -17,6 +23,7 @@ from muspipe.recordings.recording import RANGE_HZ
 from simulator.shared.settings import described
 from tests.echoes.phantom import SCAN, noise, phase, positions_mm, speckle
 
+ROOT = Path(__file__).resolve().parents[2]
 SINE_MM_S = 3 * np.sin(2 * np.pi * 10 * (np.arange(249) + 0.5) / 400)
 
 
@@ -115,21 +122,34 @@ def test_bad_input_is_one_line(echoes, tmp_path, capsys, monkeypatch, more, said
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_replaced_unasked_nor_half_written(echoes, tmp_path, capsys, monkeypatch):
+def test_nothing_is_replaced_unasked_nor_half_written(echoes, tmp_path, capsys):
     out = tmp_path / "velocity.h5"
     out.write_bytes(b"mine")
     assert main(["velocity", str(echoes), "--out", str(out)]) == 2
     assert "exists already; give --overwrite" in capsys.readouterr().err
     assert main(["velocity", str(echoes), "--out", str(echoes), "--overwrite"]) == 2
     assert "would replace the echoes" in capsys.readouterr().err
-
-    def full(*args):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(velocity_file, "measure_into", full)
-    assert main(["velocity", str(echoes), "--out", str(out), "--overwrite"]) == 2
-    assert "No space left on device" in capsys.readouterr().err
     assert out.read_bytes() == b"mine" and list(tmp_path.iterdir()) == [out]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(echoes, tmp_path):
+    """A limit of 20 kB on the size of files stands in for a disk that fills up."""
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    out = tmp_path / "velocity.h5"
+    done = subprocess.run(
+        [sys.executable, "-m", "muspipe", "velocity", echoes, "--out", out],
+        cwd=ROOT,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert (done.returncode, done.stderr) == (2, f"muspipe: error: {out}: File too large\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_identify_takes_echoes(echoes, tmp_path, capsys, fake_method):

@@ -60,3 +60,13 @@ def test_samples_that_are_none(tmp_path, iq):
     with pytest.raises(InputError, match="first at depth 3, width 4, frame 50"):
         write_iq(tmp_path / "a.h5", iq, **TAKEN)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, iq, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(OSError, match=r"No space left on device.*a\.h5"):
+        write_iq(tmp_path / "a.h5", iq, **TAKEN)
+    assert list(tmp_path.iterdir()) == []
