@@ -10,6 +10,7 @@ Shapes: velocity x (P, T), P pixels inside the image, T frames; slow coefficient
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +36,12 @@ ROUGH_EXCESS = 15.0
 units' patterns are known well enough."""
 ROUGH_POWER = 0.005
 """... and if it has this share of the power of the units, times 1 s^2 / duration^2: 40 units come to 0.004."""
+SLOWER = 3.0
+"""A local pattern is no unit's if its slow power is this many times its faster one (in less than a second, this over
+the duration). Units at 8-13 firings a second come to 0.3, at 5 to more than 1; a heart's beat whose harmonics fall
+like 1 / h comes to 5-10."""
+LOCAL = 0.1
+"""Share of the image that a local pattern covers at most, as by the fourth moment of its values."""
 FINEST_MM = 2.5
 """Rough motion is fitted by cosines over the image down to this half wavelength; finer detail is shrunk, pixel by
 pixel, by what noise and units do there."""
@@ -64,7 +71,8 @@ def without_motion(recording: Recording, below_hz: float, most_order: int) -> tu
     velocity = recording.velocity[inside] if not inside.all() else recording.velocity.reshape(-1, recording.n_frames)
     slow, parts = _parts(velocity, recording.frame_rate_hz, below_hz)
     order, smooth = _surfaces(parts, inside, most_order)
-    rough = _rough(parts, parts.slow - smooth, inside, recording)
+    rest = parts.slow - smooth
+    rough = _rough(_without_movers(parts, rest), rest, inside, recording)
     motion = smooth + rough
     if not motion.any():
         return recording, Motion()
@@ -145,6 +153,20 @@ def _surfaces(parts, inside, most_order):
         if slow.sum() > SURFACE_POWER * faster[:n][new].sum() + NOISE_EXCESS * n_slow / n_fastest * noise.sum():
             order, best = k, fitted[:, :n_slow]
     return order, surfaces[:, : len(best)] @ best.astype(np.float32)
+
+
+def _without_movers(parts, rest):
+    """The parts without local patterns that move more slowly than any unit: an artery's beat has fast harmonics, but
+    they make it no unit."""
+    values, vectors = np.linalg.eigh((rest.T @ rest).astype(np.float64))
+    edge = NOISE_EXCESS * parts.noise * (np.sqrt(len(rest)) + np.sqrt(rest.shape[1])) ** 2
+    vectors, values = vectors[:, values > edge], values[values > edge]
+    patterns = rest @ (vectors / np.sqrt(values)).astype(np.float32)
+    along = patterns.T @ parts.fast
+    ratio = SLOWER * max(1.0, 1 / parts.duration_s)
+    slower = values > ratio * np.sum(along**2, axis=1) * parts.power / max(np.vdot(parts.fast, parts.fast), 1e-30)
+    slower &= 1 < LOCAL * len(rest) * np.sum(patterns**4, axis=0)
+    return dataclasses.replace(parts, fast=parts.fast - patterns[:, slower] @ along[slower])
 
 
 def _rough(parts, rest, inside, recording):

@@ -69,7 +69,7 @@ class Prepared:
         if pulses.any():
             n = np.count_nonzero(pulses)
             warnings += (f"{n} of what was found only pulsates, as an artery does: dropped",)
-        if upside_down(units.twitch_trains):
+        if upside_down(units.twitch_trains, units.frame_rate_hz):
             warnings += (
                 "the twitches look upside down, as they fall faster than they rise: if velocity is negative in a "
                 "contraction, or its sign is not known, try contraction negative (--set prepare.contraction=negative)",

@@ -145,6 +145,6 @@ def test_true_trains_are_not_upside_down(rate_hz):
         n_units = 4 + seed if rate_hz == 20 else 1 + seed  # single fused trains tell nothing
         config = SimulationConfig.scenario("paper", n_units=n_units, firing_rate_hz=(rate_hz, rate_hz + 0.1))
         trains = simulate(config, seed).twitch_trains
-        assert not upside_down(trains)
-        assert upside_down(-trains) or rate_hz == 20 or n_units < 4
-    assert not upside_down(np.zeros((0, 400))) and not upside_down(np.zeros((2, 400)))
+        assert not upside_down(trains, 400.0)
+        assert upside_down(-trains, 400.0) or rate_hz == 20 or n_units < 4
+    assert not upside_down(np.zeros((0, 400)), 400.0) and not upside_down(np.zeros((2, 400)), 400.0)
