@@ -156,9 +156,11 @@ class TunedICA:
         if not len(found.shapes):
             return found
         x, signals, shapes, delayed = found.x, found.signals, found.shapes, found.delayed
-        similarity = self._similarity(signals, found.still.frame_rate_hz)
-        kept, merged = merge_copies(signals, shapes, similarity, self.merge_similarity, self.merge_overlap)
-        if len(kept) < len(signals):
+        for _ in range(3):  # units that are fitted without a copy may turn out to be copies themselves
+            similarity = self._similarity(signals, found.still.frame_rate_hz)
+            kept, merged = merge_copies(signals, shapes, similarity, self.merge_similarity, self.merge_overlap)
+            if len(kept) == len(signals):
+                break
             delayed = delayed[kept]
             signals, shapes = alternate(x, signals[kept], merged, delayed, self.territory_level, 1)
         _, mended, _ = self._mend(x, flat(shapes).T, shapes, self._area_px(found.still))

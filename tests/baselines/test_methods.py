@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from muspipe.baselines.ica import TunedICA
 from muspipe.baselines.stica import SpatioTemporalICA
@@ -158,3 +159,26 @@ def test_least_score_drops_units():
 def test_pixels_too_small_for_any_territory():
     velocity = simulate(SimulationConfig.scenario("paper", n_units=3), 2).render(20)
     assert TunedICA().find(recorded(velocity, pixel_mm=0.01)).territories.shape == (0, 64, 64)
+
+
+def test_a_rank_that_meets_its_cap_is_said():
+    velocity = simulate(SimulationConfig.scenario("paper", n_units=10), 2).render(20)
+    assert TunedICA().find(recorded(velocity)).warnings == ()
+    (warning,) = TunedICA(max_components=6).find(recorded(velocity)).warnings
+    assert "6 components" in warning and "max_components" in warning
+
+
+def test_units_that_do_not_stand_out_are_dropped():
+    velocity = simulate(SimulationConfig.scenario("paper", n_units=5), 2).render(10)
+    assert TunedICA().find(recorded(velocity)).n_units == 5
+    assert TunedICA(least_power=1e9).find(recorded(velocity)).n_units == 0
+
+
+@pytest.mark.parametrize("blur_px", [1, 2])
+def test_noise_that_is_blurred_becomes_no_units(blur_px):
+    sequence = simulate(SimulationConfig.scenario("physiological", n_units=10), 5)
+    noise = gaussian_filter(np.random.default_rng(5).standard_normal((64, 64, 400)), (blur_px, blur_px, 0))
+    clean = sequence.render()
+    velocity = clean + noise / noise.std() * 0.1 * np.sqrt(np.mean(clean**2))
+    got = compare(TunedICA().find(recorded(velocity)), truth_of(sequence))
+    assert got["recall"] >= 0.9 and got["precision"] >= 0.9 and got["roa"] >= 0.95
