@@ -182,3 +182,16 @@ def test_noise_that_is_blurred_becomes_no_units(blur_px):
     velocity = clean + noise / noise.std() * 0.1 * np.sqrt(np.mean(clean**2))
     got = compare(TunedICA().find(recorded(velocity)), truth_of(sequence))
     assert got["recall"] >= 0.9 and got["precision"] >= 0.9 and got["roa"] >= 0.95
+
+
+def test_an_artery_is_no_unit():
+    """A disc that follows a pulse of 75 a minute, harmonics falling like 1/h."""
+    sequence = simulate(SimulationConfig.scenario("paper", n_units=4), 3)
+    time_s, (y, x) = np.arange(400) / 400, np.indices((64, 64))
+    artery = np.hypot(y - 8, x - 56) < 4
+    assert not (sequence.territories & artery).any()
+    pulse = sum(np.cos(2 * np.pi * 1.25 * h * time_s) / h for h in range(1, 7))
+    velocity = recorded(sequence.render(20) + artery[..., None] * pulse)
+    units = TunedICA().find(velocity)
+    assert not (units.territories & artery).any() and units.n_units == 4
+    assert TunedICA(least_quick=0.0).find(velocity).n_units == 5
