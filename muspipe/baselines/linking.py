@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.fft import dct
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
@@ -114,6 +115,21 @@ def merge_copies(signals, shapes, similarity, threshold: float, min_overlap: flo
     members = [np.flatnonzero(group == g) for g in range(n_groups)]
     kept = np.array([m[energy[m].argmax()] for m in members], int)
     return kept, np.array([shapes[m].any(axis=0) for m in members]).reshape(-1, *shapes.shape[1:])
+
+
+def first_of_copies(similarity: np.ndarray, threshold: float) -> np.ndarray:
+    """bool (n,): of units that are as alike as that, similarity (n, n), only the first."""
+    kept = np.zeros(len(similarity), bool)
+    for i, alike in enumerate(similarity > threshold):
+        kept[i] = not (alike & kept).any()
+    return kept
+
+
+def quick_share(signals: np.ndarray, frame_rate_hz: float, quick_hz: float = 10.0) -> np.ndarray:
+    """(n,) share of the power of signals (n, T) about their means that lies above quick_hz."""
+    powers = dct(signals, axis=1, norm="ortho")[:, 1:].astype(np.float64) ** 2
+    frequencies_hz = np.arange(1, signals.shape[1]) * frame_rate_hz / 2 / signals.shape[1]
+    return powers[:, frequencies_hz > quick_hz].sum(axis=1) / np.maximum(powers.sum(axis=1), 1e-30)
 
 
 def _standardised(signals):

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from muspipe.baselines.ica import TunedICA
 from muspipe.baselines.stica import SpatioTemporalICA
@@ -158,3 +159,39 @@ def test_least_score_drops_units():
 def test_pixels_too_small_for_any_territory():
     velocity = simulate(SimulationConfig.scenario("paper", n_units=3), 2).render(20)
     assert TunedICA().find(recorded(velocity, pixel_mm=0.01)).territories.shape == (0, 64, 64)
+
+
+def test_a_rank_that_meets_its_cap_is_said():
+    velocity = simulate(SimulationConfig.scenario("paper", n_units=10), 2).render(20)
+    assert TunedICA().find(recorded(velocity)).warnings == ()
+    (warning,) = TunedICA(max_components=6).find(recorded(velocity)).warnings
+    assert "6 components" in warning and "max_components" in warning
+
+
+def test_units_that_do_not_stand_out_are_dropped():
+    velocity = simulate(SimulationConfig.scenario("paper", n_units=5), 2).render(10)
+    assert TunedICA().find(recorded(velocity)).n_units == 5
+    assert TunedICA(least_power=1e9).find(recorded(velocity)).n_units == 0
+
+
+@pytest.mark.parametrize("blur_px", [1, 2])
+def test_noise_that_is_blurred_becomes_no_units(blur_px):
+    sequence = simulate(SimulationConfig.scenario("physiological", n_units=10), 5)
+    noise = gaussian_filter(np.random.default_rng(5).standard_normal((64, 64, 400)), (blur_px, blur_px, 0))
+    clean = sequence.render()
+    velocity = clean + noise / noise.std() * 0.1 * np.sqrt(np.mean(clean**2))
+    got = compare(TunedICA().find(recorded(velocity)), truth_of(sequence))
+    assert got["recall"] >= 0.9 and got["precision"] >= 0.9 and got["roa"] >= 0.95
+
+
+def test_an_artery_is_no_unit():
+    """A disc that follows a pulse of 75 a minute, harmonics falling like 1/h."""
+    sequence = simulate(SimulationConfig.scenario("paper", n_units=4), 3)
+    time_s, (y, x) = np.arange(400) / 400, np.indices((64, 64))
+    artery = np.hypot(y - 8, x - 56) < 4
+    assert not (sequence.territories & artery).any()
+    pulse = sum(np.cos(2 * np.pi * 1.25 * h * time_s) / h for h in range(1, 7))
+    velocity = recorded(sequence.render(20) + artery[..., None] * pulse)
+    units = TunedICA().find(velocity)
+    assert not (units.territories & artery).any() and units.n_units == 4
+    assert TunedICA(least_quick=0.0).find(velocity).n_units == 5

@@ -100,6 +100,25 @@ def test_noise_of_a_weighted_sum(kind, radius_px):
     assert np.mean(ratio) == pytest.approx(1, abs=0.2)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_territories_in_noise_do_not_stand_out_and_a_moving_one_does(kind):
+    """A disc of 109 pixels moves as a sine of 10 Hz, with 0.09 of the noise's power. Of white noise, 0.3 is below 60 of
+    200 Hz, and 1/109 of that is in the mean over the disc."""
+    images = field(6, **KINDS[kind])
+    y, x = np.indices(SHAPE)
+    discs = np.stack([np.hypot(y - 20, x - 20) < 6, np.hypot(y - 44, x - 40) < 6])
+    assert discs[0].sum() == 109
+    wave = 0.3 * np.sqrt(2) * np.sin(2 * np.pi * 10 * np.arange(400) / 400)
+    velocity = (images + discs[0][..., None] * wave).astype(np.float32).reshape(-1, 400)
+    found = measured(images, snr_ceiling_db=60.0)
+    moving, still = noise.power_over_noise(found, discs, velocity)
+    assert still == pytest.approx(1, abs=0.5)
+    assert moving > 2.5
+    if kind == "white":
+        assert moving == pytest.approx(1 + 0.09 * 109 / 0.3, rel=0.1)
+    assert noise.power_over_noise(found, discs[:0], velocity).shape == (0,)
+
+
 def test_ceiling_adds_white_noise():
     """10 dB: a tenth of the power is added."""
     white = field(4)

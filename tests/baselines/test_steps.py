@@ -190,6 +190,20 @@ def test_copies_are_merged():
     np.testing.assert_array_equal(merged, np.stack([units[0] | units[1], units[2]]))
 
 
+def test_of_copies_anywhere_only_the_best_stays():
+    similarity = np.array([[1, 0.2, 0.95, 0.1], [0.2, 1, 0.3, 0.1], [0.95, 0.3, 1, 0.92], [0.1, 0.1, 0.92, 1]])
+    assert linking.first_of_copies(similarity, 0.9).tolist() == [True, True, False, True]
+    assert linking.first_of_copies(np.zeros((0, 0)), 0.9).shape == (0,)
+
+
+def test_share_of_the_power_above_10_hz():
+    """Waves of 3 and 30 Hz, the second half as large: a fifth of the power; the mean does not count."""
+    time_s = np.arange(400) / 400
+    slow, quick = (np.cos(np.pi * 2 * hz * time_s) for hz in (3, 30))
+    got = linking.quick_share(np.stack([slow + 5, quick, slow + 0.5 * quick]), 400.0)
+    np.testing.assert_allclose(got, [0, 1, 0.2], atol=0.01)
+
+
 def test_signals_of_known_maps_and_maps_of_known_signals():
     masks = np.stack([disc(15, 12, 6), disc(15, 18, 6)]).reshape(2, -1).astype(np.float32)
     signals = trains(2)
