@@ -33,9 +33,9 @@ bench: $(INSTALLED)
 	@set -e; for script in experiments/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 # The figures of the paper and those of methods, beside their scripts, from what is stored here: results/, replicate/ and
-# the networks that come with muspipe.
+# the networks that come with muspipe. Fig. 10 is of a run of yours.
 FIGURES := experiments/fig04.py experiments/fig05.py experiments/fig06.py experiments/fig07_08.py experiments/fig09.py \
-	experiments/fig10.py experiments/fig11.py experiments/fig12_13.py experiments/methods.py
+	experiments/fig11.py experiments/fig12_13.py experiments/methods.py
 
 figures: $(INSTALLED)
 	@set -e; for script in $(FIGURES); do $(BIN)/python $$script; done

@@ -2,8 +2,8 @@
 published / ours / difference.
 
     python experiments/replicate.py --out DIR --coco mask_rcnn_coco.h5               # as printed: needs a GPU, days
-    python experiments/replicate.py --out DIR --random-start --scale 0.001           # the whole way in about 5 minutes
-    python experiments/replicate.py --out DIR --preset compact --scale 0.08          # small networks, about an hour
+    python experiments/replicate.py --out DIR --random-start --scale 0.001           # the whole way, in minutes
+    python experiments/replicate.py --out DIR --preset compact --scale 0.08          # small networks, an hour
     python experiments/replicate.py --out DIR --random-start --estimate              # hours and commands, nothing else
 
 Every stage is a public command, printed before it runs, so that it can be run by hand. The same call goes on after an
@@ -20,7 +20,7 @@ about the networks: 0.001 shows that the way is whole.
 end of the one before; twitch by paper-noise. The paper started from COCO weights (--coco); without them --random-start
 must say so.
 --preset compact: the small networks of muspipe by schedule short, then the same again at SNR 10-30 dB: not the paper's,
-but they have learned something within an hour.
+but they have learned something within an hour (0.6 h of training at scale 0.08, of steps of 0.36 s and 0.9 s).
 
 Expected in DIR: data, seg-clean, seg-noise, twitch-clean, twitch-noise (runs), eval-clean, eval-noise (detection,
 segmentation, RoA of the units found), eval-twitch-clean, eval-twitch-noise (RoA, true territories), eval-stica,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments import tables
+from experiments import fig09, tables
 from muspipe.evaluation.stored import COLUMNS
+from muspipe.training.history import read_history
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = ("paper", "physiological")
@@ -131,6 +132,17 @@ def test_twitch_trains_of_the_true_territories():
             shown[scenario, method, snr_db, n_units, "roa"] = (cell, "")
         assert cells[-1] == RAW[scenario, "ica", snr_db, n_units, "roa"][0]
     assert shown == raw and len(raw) == 2 * 18 * 4
+
+
+def test_what_has_been_run_of_the_replication():
+    folder = ROOT / "experiments/replicate/seg-clean"
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    text = " ".join((ROOT / "experiments/README.md").read_text(encoding="utf-8").split())
+    best = summary["best"]
+    assert f"{summary['step']} steps of 8 in {summary['hours']:.2f} h" in text and summary["reason"] == "finished"
+    assert f"validation loss {best['val_loss']:.3f} at step {best['step']}" in text
+    first, *_, last = read_history(folder / "history.csv")
+    assert f"training loss from {first['loss']:.1f} to {last['loss']:.2f}" in " ".join(fig09.__doc__.split())
 
 
 def test_tables_are_written_with_their_raw_numbers(tmp_path, monkeypatch):
