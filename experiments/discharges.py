@@ -42,7 +42,7 @@ def cases(scenario):
         **{title: (changed, None) for title, changed in rates.items()},
         "twitches 1.5 x faster": (dataclasses.replace(config, contraction_time_s=(0.04 / 1.5, 0.04)), None),
         "amplitudes unlike, SD 0.3": (dataclasses.replace(config, tissue=unlike), None),
-        "a sine of 0.3-2 Hz added": (config, sine),
+        "a sine of 0.3-4 Hz added": (config, sine),
         "white noise alone": (config, noise_alone),
     }
 
@@ -50,7 +50,7 @@ def cases(scenario):
 def sine(trains, rng):
     """As large as the largest twitch."""
     time_s = np.arange(trains.shape[1]) / 400
-    phase = rng.uniform(0.3, 2.0, (len(trains), 1)) * time_s + rng.random((len(trains), 1))
+    phase = rng.uniform(0.3, 4.0, (len(trains), 1)) * time_s + rng.random((len(trains), 1))
     return trains + np.abs(trains).max(axis=1, keepdims=True) * np.sin(2 * np.pi * phase)
 
 

@@ -155,7 +155,8 @@ def stages(what: Replication, out: Path, workers: int | None = None) -> list[Sta
     found += [_training(name, task, words, what, out) for name, task, words in _trainings(what, out)]
     for name, method, settings in _evaluations(out):
         sets = [word for pair in settings for word in ("--set", pair)]
-        command = ("muspipe", "evaluate", f"{out / 'data'}", "--method", method, *sets, "--out", f"{out / name}")
+        own = ("--method", method, *sets, "--firings", "paper")
+        command = ("muspipe", "evaluate", f"{out / 'data'}", *own, "--out", f"{out / name}")
         found.append(Stage(name, (*command, *shared), (out / name / "metrics.json").is_file))
     for script, files in FIGURES.items():
         own = _drawn_from(script, what, out)

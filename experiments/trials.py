@@ -102,7 +102,9 @@ def measure(folder, args):
         out = folder / "evaluation"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        metrics = evaluate(args.data, method, out, snrs_db=(10.0,), limit=25, workers=1, settings=settings)
+        metrics = evaluate(
+            args.data, method, out, snrs_db=(10.0,), limit=25, workers=1, settings=settings, firings="paper"
+        )
         (out / JOURNAL).unlink()
         return {cell["n_units"]: cell for cell in metrics["cells"]}
 

@@ -153,5 +153,6 @@ def _print_metrics(path, metrics):
         f"  motor units  {metrics['n_matched']} of {metrics['n_true']} found, {n_false} false: "
         f"recall {shown('recall')}, precision {shown('precision')}\n"
         f"  territories  recall {shown('segmentation_recall')}, precision {shown('segmentation_precision')} (pixels)\n"
-        f"  firings      rate of agreement {shown('roa')}"
+        f"  firings      rate of agreement {shown('roa')} with those of the true twitch trains, "
+        f"{shown('roa_discharges')} with the true discharges"
     )

@@ -2,13 +2,14 @@
 
 It begins with the simulator's twitch. The train is deconvolved with the twitch so far, the maxima are candidates, those
 that the train can do without are taken out, and from the rest the twitch is learnt; then once more with what was
-learnt. Where most firings come in quick succession they may be one slow twitch each: then a slow beginning is tried,
-too, and the one that explains more with fewer firings goes on.
+learnt. Where many firings come in quick succession they may be one slow twitch each: then a slow beginning is tried,
+too, and the one that explains more with fewer firings is taken.
 """
 
 from __future__ import annotations
 
 import functools
+import operator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -28,7 +29,7 @@ PRICE = 0.02
 """Of one firing, in shares of a typical twitch's energy: of two explanations the one with fewer firings is taken."""
 ROUNDS = 2
 """Of thinning, moving and learning for each set of candidates."""
-LEAST_EXPLAINED = 0.5
+LEAST_EXPLAINED = 0.4
 """A train of which the firings explain less than this share is noise and has none."""
 MOST_WHITE = 0.7
 """A train of which a larger share is white noise is not looked at."""
@@ -76,8 +77,8 @@ def find_discharges(train: np.ndarray, frame_rate_hz: float) -> Discharges:
     fits = [_fitted(_beginning(CONTRACTION_TIME_S), stretches, power, noise)]
     if _quick(fits[0].onsets):
         fits.append(_fitted(_beginning(SLOW_S), stretches, power, noise))
-    best = min(fits, key=_cost)
-    best = min(best, _fitted(best.twitch, stretches, power, noise), key=_cost)
+    fits += [_fitted(fit.twitch, stretches, power, noise) for fit in fits]
+    best = min(fits, key=operator.attrgetter("cost"))
     explained = max(0.0, 1 - best.unexplained)
     if explained < LEAST_EXPLAINED:
         return Discharges(none.peaks_s, none.latency_s, explained)
@@ -104,10 +105,10 @@ def _beginning(contraction_time_s):
 
 
 def _quick(onsets):
-    """Whether half of the firings have a neighbour within a contraction time, or there are none."""
+    """Whether a quarter of the firings have a neighbour within a contraction time, or there are none."""
     intervals = [np.diff(np.sort(t), prepend=-np.inf, append=np.inf) for t in onsets]
     nearest = [np.minimum(gap[1:], gap[:-1]) for gap in intervals]
-    return not np.median(np.append(np.concatenate(nearest), -1)) > CONTRACTION_TIME_S * GRID_HZ
+    return not np.quantile(np.append(np.concatenate(nearest), -1), 0.25) > CONTRACTION_TIME_S * GRID_HZ
 
 
 def _stretches(train):
@@ -166,10 +167,6 @@ def _round(fit, stretches, energy, strict):
         fit.amplitudes.append(a)
         fit.unexplained += float(residual @ residual)
     return size if any(map(len, fit.onsets)) else 0.0
-
-
-def _cost(fit):
-    return fit.cost
 
 
 def _joined(onsets, starts, n_frames):

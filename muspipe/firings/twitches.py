@@ -16,8 +16,9 @@ from scipy.signal import find_peaks
 
 GRID_HZ = 400.0
 """The frames of the fit [Hz]; trains of another rate are resampled."""
-DRIFT_HZ = 3.0
-"""Slower than this is drift. Twitches of 40-60 ms have 1 % of their power there."""
+DRIFT_HZ = 4.0
+"""Slower than this is drift: motion of the whole muscle, arteries. Twitches with contraction times of 40-60 ms have
+5-15 % of their power there; the rest tells enough."""
 ALIKE = 0.1
 """Weight of the amplitudes' prior."""
 LEAST_GAIN = 0.07

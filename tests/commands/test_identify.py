@@ -58,7 +58,8 @@ def refused(capsys, folder, arguments, message):
 
 def test_files_and_summary(recording, tmp_path, capsys, fake_method):
     out = tmp_path / "new" / "out"
-    assert main(["identify", str(recording), "--out", str(out), "--method", "fake"]) == 0
+    words = ["--method", "fake", "--firings", "paper"]  # whose firings are the maxima of the sine
+    assert main(["identify", str(recording), "--out", str(out), *words]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["figure.png", "firings.csv", "result.h5"]
     result = Result.load(out / "result.h5")
     assert result.n_units == 1 and result.method == "fake" and result.source["name"] == "recording.h5"

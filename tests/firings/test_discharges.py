@@ -71,6 +71,18 @@ def test_faster_and_slower_twitches(contraction_time_s):
     np.testing.assert_allclose(times_s, firings_s + peak_latency_s(contraction_time_s, 0.6), atol=0.003)
 
 
+def test_one_slow_twitch_is_not_two_quick_ones():
+    """Relaxes three times as long as the twitch that the fit begins with, which could explain it by two firings."""
+    for seed in range(4):
+        firings_s = irregular(5, 1.0, seed)
+        time_s = np.arange(400) / 400 - firings_s[:, None]
+        train = twitch_velocity(time_s, 0.05, 1.2).sum(axis=0)
+        true_s = firings_s + float(peak_latency_s(0.05, 1.2))
+        times_s = found(train)
+        inner = times_s[(times_s > 0.02) & (times_s < 0.98)]
+        np.testing.assert_allclose(inner, true_s[(true_s > 0.02) & (true_s < 0.98)], atol=0.005)
+
+
 def test_another_waveform_is_learnt():
     """Oscillates: two positive maxima a twitch, one firing."""
     time_s = np.arange(400) / 400 - np.array([0.1, 0.27, 0.5, 0.74])[:, None]
@@ -91,7 +103,7 @@ def test_noise_alone_has_none():
     trains = np.random.default_rng(3).standard_normal((30, 400))
     result = find_firings(trains, 400.0)
     assert sum(map(len, result.times_s)) == 0
-    assert result.confidences.max() < 0.5 and np.isnan(result.latencies_s).all()
+    assert result.confidences.max() < 0.3 and np.isnan(result.latencies_s).all()
 
 
 @pytest.mark.parametrize("n_frames", [25, 100, 400])

@@ -22,8 +22,8 @@ def test_a_twitch_between_two_frames():
 
 def test_drift_is_taken_off_and_nothing_else():
     drift = twitches.cosines(400)
-    assert drift.shape == (400, 7)  # 0, 0.5 ... 3 Hz in one second
-    np.testing.assert_allclose(drift.T @ drift, np.eye(7), atol=1e-12)
+    assert drift.shape == (400, 9)  # 0, 0.5 ... 4 Hz in one second
+    np.testing.assert_allclose(drift.T @ drift, np.eye(9), atol=1e-12)
     slow = 3 + np.cos(np.pi * 4 * (np.arange(400) + 0.5) / 400)
     quick = np.cos(np.pi * 20 * (np.arange(400) + 0.5) / 400)
     np.testing.assert_allclose(twitches.without(drift, slow + quick), quick, atol=1e-12)
