@@ -2,8 +2,8 @@
 
     python experiments/benchmarks/bench_firings.py
 
-About 20 s. Expected on one core of a 2 GHz server: 25 units of one second at 10 firings a second in less than 0.1 s, at 30
-in twice that, and 60 s in about 60 x the time.
+About 20 s. Expected on one core of a 2 GHz server: 25 units of one second at 10 firings a second in less than 0.1 s,
+at 30 in twice that, and 60 s in about 60 x the time.
 """
 
 import argparse
