@@ -83,7 +83,7 @@ def find_discharges(train: np.ndarray, frame_rate_hz: float) -> Discharges:
     if explained < LEAST_EXPLAINED:
         return Discharges(none.peaks_s, none.latency_s, explained)
     peak, onset = _peak_and_onset(best.twitch)
-    peaks = np.sort(_joined(best.onsets, starts, len(train))) + peak
+    peaks = np.sort(_joined(best.onsets, starts)) + peak
     peaks = peaks[(peaks >= 0) & (peaks < len(train))]
     return Discharges(peaks / frame_rate_hz, (peak - onset) / frame_rate_hz, explained)
 
@@ -169,7 +169,7 @@ def _round(fit, stretches, energy, strict):
     return size if any(map(len, fit.onsets)) else 0.0
 
 
-def _joined(onsets, starts, n_frames):
+def _joined(onsets, starts):
     """Onsets [frames of the train], each from the stretch in whose inner part it lies."""
     if len(starts) == 1:
         return onsets[0]
