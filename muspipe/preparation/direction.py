@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from muspipe.firings import running_mean
+from muspipe.firings.maxima import running_mean
 
 LEAST_SKEWNESS = 0.1
 ONE_SKEWNESS = 0.3
