@@ -13,6 +13,7 @@ from keras import layers
 
 from muspipe.errors import InputError
 from muspipe.models.base import ConvStage
+from muspipe.models.convolution import Conv3D
 from simulator.shared.settings import setting
 
 FRONT_END = "frontend"
@@ -29,7 +30,7 @@ class FrontEndStage(ConvStage):
 def conv_block(x, name: str, stage: ConvStage):
     """Conv3D + batch normalisation + ReLU."""
     # The normalisation makes the bias redundant, but the paper counts it among the weights, and it costs nothing.
-    x = layers.Conv3D(stage.maps, stage.kernel, strides=stage.stride, padding="same", name=f"{name}_conv")(x)
+    x = Conv3D(stage.maps, stage.kernel, strides=stage.stride, padding="same", name=f"{name}_conv")(x)
     x = layers.BatchNormalization(name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 

@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from muspipe.models.base import ConvStage, Grid, Preset, PresetNetwork
 from muspipe.models.frontend import conv_block
+from muspipe.models.recurrence import BothWays
 from muspipe.models.weight_files import load_into
 from simulator.shared.settings import setting
 
@@ -76,7 +77,7 @@ def twitch_layers(preset: TwitchPreset) -> keras.Model:
     for i, units in enumerate(preset.dense_before, start=1):
         x = layers.Dense(units, activation="relu", name=f"before{i}")(x)
     gru = layers.GRU(preset.gru, return_sequences=True, name="gru")
-    x = layers.Bidirectional(gru, name="both_ways")(x)
+    x = BothWays(gru, name="both_ways")(x)
     for i, units in enumerate(preset.dense_after, start=1):
         x = layers.Dense(units, activation="relu", name=f"after{i}")(x)
     # A network that corrects a signal starts by leaving it unchanged.
