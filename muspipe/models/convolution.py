@@ -1,7 +1,7 @@
 """A Conv3D whose gradients are convolutions of the forward kind, which is what a CPU computes fastest.
 
-TensorFlow's gradient towards a long kernel takes several times as long as the convolution itself on a CPU, and more than
-all else in a step of the paper's twitch network. It is a convolution, too: of the input by the gradient of the output,
+TensorFlow's gradient towards a long kernel takes several times as long as the convolution itself on a CPU, and two
+fifths of a step of the paper's twitch network. It is a convolution, too: of the input by the gradient of the output,
 with the batch in place of the channels.
 """
 
@@ -26,7 +26,7 @@ class Conv3D(layers.Conv3D):
         long = math.prod(self.kernel_size) >= PAYS_FROM
         on_cpu = keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
         if plain and long and on_cpu:
-            return convolve(inputs, ops.copy(kernel))  # of a variable, a custom gradient wants more
+            return convolve(inputs, ops.copy(kernel))  # no variable
         return super().convolution_op(inputs, kernel)
 
 
