@@ -54,12 +54,14 @@ def _require_common_time(args, result, reference, options):
     from muspipe.errors import InputError
     from muspipe.evaluation.reference import on_our_clock
 
-    times_s = [t for train in on_our_clock(reference, options) for t in (train[:1].tolist() + train[-1:].tolist())]
-    if not times_s or max(times_s) < -1e-3 * options.delay_range_ms[1] or min(times_s) > result.duration_s:
-        span = f"{min(times_s):.3f}-{max(times_s):.3f} s" if times_s else "no firing"
+    times_s = [t for train in on_our_clock(reference, options) for t in train.tolist()]
+    if not times_s:
+        raise InputError(f"{args.reference}: expected firings, its {reference.n_units} units have none")
+    if max(times_s) < -1e-3 * options.delay_range_ms[1] or min(times_s) > result.duration_s:
         raise InputError(
-            f"{args.reference}: no firing within the {result.duration_s:.4g} s of ultrasound, they are at {span} from its "
-            "first frame: say by --start-s when the ultrasound began on the reference's clock"
+            f"{args.reference}: no firing within the {result.duration_s:.4g} s of ultrasound, they are at "
+            f"{min(times_s):.3f} to {max(times_s):.3f} s from its first frame: say by --start-s when the ultrasound "
+            "began on the reference's clock"
         )
 
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from muspipe.discharges import PAIR_PROPERTIES, PROPERTIES, discharge_properties, synchronisation
-from muspipe.recordings.result import Result
+from muspipe.recordings.result import Result, plain
 
 UNIT_COLUMNS = {
     "unit": ("1", "number of the motor unit, from 1, as in the figure"),
@@ -15,6 +15,8 @@ UNIT_COLUMNS = {
     "centre_y_mm": ("mm", "centroid of the territory, from the image's top edge"),
     "diameter_mm": ("mm", "diameter of a disc with the territory's area"),
     "score": ("1", "the method's confidence in the unit, 0 to 1"),
+    "firing_latency_ms": ("ms", "delay of all the unit's firings after the visible onset of their twitches"),
+    "firing_confidence": ("1", "share of the twitch train's power that the firings explain, 0 to 1"),
 } | {name: (unit, description) for name, (unit, description, _) in PROPERTIES.items()}
 """{column: (unit, description)} of the table of units."""
 
@@ -32,13 +34,15 @@ def unit_table(result: Result) -> dict[str, np.ndarray]:
         "centre_y_mm": result.centres_mm[:, 0],
         "diameter_mm": result.diameters_mm,
         "score": result.scores,
+        "firing_latency_ms": 1e3 * result.firing_latencies,
+        "firing_confidence": result.firing_confidences,
     }
     return place | discharge_properties(result.firings)
 
 
 def pair_table(result: Result) -> dict[str, np.ndarray]:
-    """{column of PAIR_COLUMNS: (p,)}."""
-    return synchronisation(result.firings, result.duration_s)
+    """{column of PAIR_COLUMNS: (p,)}, of the onsets, so that units with different twitches can be synchronous."""
+    return synchronisation(result.onsets, result.duration_s)
 
 
 def facts(result: Result) -> dict:
@@ -49,8 +53,9 @@ def facts(result: Result) -> dict:
         "pixel_mm": result.pixel_mm,
         "velocity_unit": result.velocity_unit,
         "firing": FIRING,
+        "firing_rule": result.firing_rule,
         "method": result.method,
-        "settings": json.dumps(result.settings, default=str),
+        "settings": json.dumps(result.settings, default=plain),
         "warnings": json.dumps(result.warnings),
         "source_name": result.source.get("name", ""),
         "source_sha256": result.source.get("sha256", ""),

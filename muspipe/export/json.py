@@ -22,10 +22,11 @@ def save_json(result: Result, path) -> None:
         unit["firings_s"] = np.round(result.firings[i], 6).tolist()
         unit["twitch_train"] = short(result.twitch_trains[i])
         unit["territory_px"] = np.argwhere(result.territories[i]).tolist()
+    said = facts(result)
     content = {
         "format": FORMAT,
-        **facts(result),
-        "settings": json.loads(json.dumps(result.settings, default=str)),
+        **said,
+        "settings": json.loads(said["settings"]),
         "warnings": list(result.warnings),
         "image_shape_px": list(result.image_shape),
         "columns": {name: f"{text} [{unit}]" for name, (unit, text) in (UNIT_COLUMNS | PAIR_COLUMNS).items()},

@@ -60,16 +60,16 @@ def _openhdemg(path):
             content = json.load(file)
         pulses, rate_hz, n_samples = (json.loads(content[name]) for name in ("MUPULSES", "FSAMP", "EMG_LENGTH"))
         rate_hz, n_samples = float(rate_hz), int(n_samples)
+        if not 0 < rate_hz < np.inf:
+            raise InputError(f"{path}: FSAMP: expected a positive number, got {rate_hz:g}")
         firings = [_times(f"{path}: MUPULSES {i}", samples) / rate_hz for i, samples in enumerate(pulses)]
     except InputError:
         raise
     except (KeyError, TypeError) as error:
         lacking = f", it lacks {error}" if isinstance(error, KeyError) else ""
         raise InputError(expected + lacking) from error
-    except (OSError, EOFError, ValueError, ZeroDivisionError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise InputError(f"{expected}: {error}") from error
-    if not 0 < rate_hz < np.inf:
-        raise InputError(f"{path}: FSAMP: expected a positive number, got {rate_hz:g}")
     return Decomposition(firings, [str(i) for i in range(len(firings))], n_samples / rate_hz)
 
 
