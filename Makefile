@@ -27,7 +27,7 @@ test-jax: .venv-jax/.installed
 
 # What openhdemg makes of our file, in an environment of its own, as it pins what it needs.
 test-openhdemg: $(INSTALLED) .venv-openhdemg/.installed
-	$(BIN)/python -m pytest -m slow tests/export/test_openhdemg.py
+	$(BIN)/python -m pytest -m slow tests/export/test_openhdemg.py tests/commands/test_walk.py
 
 .venv-openhdemg/.installed:
 	test -x .venv-openhdemg/bin/python || $(PYTHON) -m venv .venv-openhdemg

@@ -65,10 +65,11 @@ def facts(result: Result) -> dict:
 
 def short(values) -> list:
     """Numbers as JSON wants them: seven significant digits, as a float32 has no more, and None for what is not finite.
-    Nested as the array is."""
+    A list, or for two axes one of lists."""
     values = np.asarray(values)
     if values.ndim > 1:
-        return [short(row) for row in values]
+        width, flat = values.shape[1], short(values.ravel())
+        return [flat[i * width : (i + 1) * width] for i in range(len(values))]
     if values.dtype.kind != "f":
         return values.tolist()
     return [float(f"{value:.7g}") if np.isfinite(value) else None for value in values.tolist()]
