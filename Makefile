@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-jax lint bench figures replicate-small
+.PHONY: demo test test-jax test-openhdemg lint bench figures replicate-small
 
 demo: $(INSTALLED)
 	@mkdir -p demo
@@ -23,6 +23,15 @@ test-jax: .venv-jax/.installed
 .venv-jax/.installed: setup.py
 	test -x .venv-jax/bin/python || $(PYTHON) -m venv .venv-jax
 	.venv-jax/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test,jax]"
+	@touch $@
+
+# What openhdemg makes of our file, in an environment of its own, as it pins what it needs.
+test-openhdemg: $(INSTALLED) .venv-openhdemg/.installed
+	$(BIN)/python -m pytest -m slow tests/export/test_openhdemg.py tests/commands/test_walk.py
+
+.venv-openhdemg/.installed:
+	test -x .venv-openhdemg/bin/python || $(PYTHON) -m venv .venv-openhdemg
+	.venv-openhdemg/bin/python -m pip install --quiet --disable-pip-version-check "openhdemg>=0.1,<0.2"
 	@touch $@
 
 lint: $(INSTALLED)

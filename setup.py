@@ -34,9 +34,10 @@ setup(
     extras_require={
         "cuda": ["tensorflow[and-cuda]>=2.18"],
         "jax": ["jax"],
+        "nwb": ["pynwb>=4"],
         # setuptools and wheel: tests/test_packaging.py builds without fetching anything; pymust: its estimator of
         # velocity is compared with ours in tests/echoes
-        "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.8", "setuptools>=70", "wheel", "pymust>=0.1.9"],
+        "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.8", "setuptools>=70", "wheel", "pymust>=0.1.9", "pynwb>=4"],
     },
     entry_points={
         "console_scripts": [

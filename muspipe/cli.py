@@ -26,6 +26,8 @@ COMMANDS = {
         "simulate": "make a simulated recording or data set, with its truth",
         "velocity": "estimate tissue velocity from a scanner's echoes, IQ or RF",
         "identify": "find the motor units of a recording",
+        "export": "write a result for MATLAB, openhdemg, pandas and others",
+        "compare": "compare a result with decomposed EMG",
         "evaluate": "measure a method on a simulated data set",
     },
     "muspipe-train": {
@@ -35,7 +37,9 @@ COMMANDS = {
         "export": "write a run's best weights as one of the package's networks",
     },
 }
-"""{program: {sub-command: help}}. Sub-command `name` is the module muspipe.commands.name."""
+"""{program: {sub-command: help}}. Sub-command `name` is the module muspipe.commands.name, if MODULES says no other."""
+
+MODULES = {("muspipe-train", "export"): "export_network"}
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 
@@ -89,7 +93,11 @@ def _terminable():
 def _run(program, argv):
     chosen = next((word for word in argv if not word.startswith("-")), None)
     args = _parser(program, chosen).parse_args(argv)
-    return importlib.import_module(f"muspipe.commands.{args.command}").run(args) or 0
+    return _module(program, args.command).run(args) or 0
+
+
+def _module(program, name):
+    return importlib.import_module(f"muspipe.commands.{MODULES.get((program, name), name)}")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -105,7 +113,7 @@ def _parser(program, chosen):
     for name, text in COMMANDS[program].items():
         subparser = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == chosen:
-            importlib.import_module(f"muspipe.commands.{name}").add_arguments(subparser)
+            _module(program, name).add_arguments(subparser)
     return parser
 
 

@@ -24,7 +24,7 @@ ALLOWED = {
 OURS = set(ALLOWED) | {"tests"}
 FLOORS = (
     ("errors", "runtime", "outputs"),
-    ("territories", "firings", "leastsquares"),
+    ("territories", "firings", "leastsquares", "discharges"),
     ("recordings", "echoes"),
     ("preparation",),
     ("data",),

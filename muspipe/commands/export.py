@@ -1,44 +1,82 @@
-"""`muspipe-train export`: a run's best weights as a file of the package, with its model card."""
+"""`muspipe export`: a result in the format of another program."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from muspipe.errors import InputError
+from muspipe.export.formats import FORMATS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    add = parser.add_argument
-    add("run", metavar="RUN", help="folder of the run")
-    add("name", metavar="NAME", help="of the network, such as seg-compact: the files are NAME.h5 and NAME.json")
-    add("--folder", metavar="DIR", help="where to write; default: beside the networks that come with muspipe")
-    add("--before", nargs="+", default=[], metavar="RUN", help="runs whose weights this one started from, oldest first")
-    add(
-        "--evaluations",
-        nargs="+",
-        default=[],
-        metavar="DIR",
-        help="folders of `muspipe evaluate`, run on the exported network: writes its model card, NAME.md, too",
+    parser.add_argument("result", metavar="RESULT", help="result file of `muspipe identify`, .h5")
+    formats = "; ".join(f"{name}: {format.what}" for name, format in FORMATS.items())
+    parser.add_argument("--to", required=True, choices=FORMATS, help=formats)
+    parser.add_argument("--out", metavar="PATH", help="where to write (default: beside RESULT, under its name)")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    parser.add_argument(
+        "--session-start", metavar="TIME", help="for nwb: when the recording began, as 2026-05-01T10:00:00+02:00"
     )
-    add("--overwrite", action="store_true", help="replace the files of this name")
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0; raises InputError for what the user can mend."""
-    from muspipe.runtime import load_keras
+    from muspipe.recordings.result import Result
 
-    load_keras()
-
-    from muspipe.export.networks import export_card, export_network
-    from muspipe.models import pretrained
-
-    folder = pretrained.FOLDER if args.folder is None else Path(args.folder)
-    if (folder / f"{args.name}.h5").exists() and not args.overwrite:
-        raise InputError(f"{folder / args.name}.h5: exists already; give --overwrite to replace it, or another name")
-    path, change = export_network(args.run, args.name, folder, before=args.before)
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, largest relative change of a weight {change:.1e}")
-    if args.evaluations:
-        print(export_card(args.name, folder, args.evaluations))
+    format = FORMATS[args.to]
+    path = Path(args.out) if args.out else _beside(args.result, format)
+    options = _options(args)
+    result = Result.load(args.result)
+    if format.folder:
+        _save_folder(format, result, path, args.overwrite)
+    else:
+        _refuse(path, args)
+        format.save(result, path, **options)
+    n_firings = sum(map(len, result.firings))
+    print(f"{path}: {result.n_units} motor units, {n_firings} firings ({format.what})")
+    if args.to == "nwb" and not options:
+        print("note: the file says that the recording began in 1900, as nobody said when: --session-start TIME")
     return 0
+
+
+def _beside(result, format) -> Path:
+    return Path(result).with_name(Path(result).stem + format.ending)
+
+
+def _options(args) -> dict:
+    """Of the format's function."""
+    if args.session_start is None:
+        return {}
+    from datetime import datetime
+
+    if args.to != "nwb":
+        raise InputError(f"--session-start: only nwb keeps it, not {args.to}")
+    try:
+        start = datetime.fromisoformat(args.session_start)
+    except ValueError:
+        start = None
+    if start is None or start.tzinfo is None:
+        expected = "a date and time with its zone, as 2026-05-01T10:00:00+02:00"
+        raise InputError(f"--session-start: expected {expected}, got {args.session_start!r}")
+    return {"session_start": start}
+
+
+def _save_folder(format, result, path, overwrite):
+    from muspipe.export.csv import TABLES
+    from muspipe.outputs import output_files
+
+    with output_files(path, tuple(TABLES), overwrite) as folder:
+        format.save(result, folder)
+
+
+def _refuse(path, args):
+    """InputError where a file cannot or must not be written."""
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: no folder {path.parent}; make it first")
+    if path.exists() and Path(args.result).exists() and os.path.samefile(path, args.result):
+        raise InputError(f"{path}: would replace the result: choose another name")
+    if path.exists() and (path.is_dir() or not args.overwrite):
+        raise InputError(f"{path}: exists already; give --overwrite to replace it, or choose another name")

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from muspipe import __version__
+from muspipe.discharges.properties import PROPERTIES, discharge_properties
 from muspipe.errors import InputError
 from muspipe.recordings.units import MotorUnits, convert, require
 from simulator.shared.files import atomic_path
@@ -62,6 +63,10 @@ ATTRIBUTES = {
     "muspipe_version": "version that made the file",
 }
 """Every attribute of a result file's root."""
+
+DISCHARGES = "discharge_properties"
+"""Group of a result file with a dataset (n,) for each of `muspipe.discharges.PROPERTIES`. It is for other readers:
+ours computes them from the firings."""
 
 LATER = {
     "left_out_frames": np.zeros(0, np.int64),
@@ -111,6 +116,13 @@ class Result(MotorUnits):
             shape = getattr(self, name).shape
             require(shape == (self.n_units,), f"{name}: expected shape ({self.n_units},)", shape)
 
+    @property
+    def onsets(self) -> list[np.ndarray]:
+        """n float64 arrays: visible onsets of the twitches [s], which units of different twitches share where they
+        share input; the firings where no latency is told."""
+        latencies_s = np.nan_to_num(self.firing_latencies)
+        return [times_s - latency_s for times_s, latency_s in zip(self.firings, latencies_s, strict=True)]
+
     @classmethod
     def of_units(cls, units: MotorUnits, **more) -> Result:
         """The units, and what a result holds beyond them: firings, method, settings, source."""
@@ -139,6 +151,10 @@ class Result(MotorUnits):
                 compression = {"compression": "gzip", "shuffle": True} if array.size else {}
                 dataset = file.create_dataset(name, data=array, **compression)
             dataset.attrs.update({"unit": unit, "axes": axes, "description": description})
+        for name, values in discharge_properties(self.firings).items():
+            unit, description, _ = PROPERTIES[name]
+            dataset = file.create_dataset(f"{DISCHARGES}/{name}", data=values)
+            dataset.attrs.update({"unit": unit, "axes": "motor unit", "description": description})
         file.attrs.update(
             {
                 "format": FORMAT,
@@ -148,7 +164,7 @@ class Result(MotorUnits):
                 "velocity_unit": self.velocity_unit,
                 "method": self.method,
                 "firing_rule": self.firing_rule,
-                "settings": json.dumps(self.settings, default=_plain),
+                "settings": json.dumps(self.settings, default=plain),
                 "warnings": json.dumps(self.warnings),
                 "source_name": self.source.get("name", ""),
                 "source_sha256": self.source.get("sha256", ""),
@@ -193,7 +209,7 @@ class Result(MotorUnits):
             )
 
 
-def _plain(value):
+def plain(value):
     """NumPy scalars and arrays, and paths, for JSON."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from muspipe import InputError, Recording, Result
-from muspipe.recordings.result import ATTRIBUTES, DATASETS, LATER
+from muspipe.recordings.result import ATTRIBUTES, DATASETS, DISCHARGES, LATER
 from muspipe.recordings.units import MotorUnits
 
 
@@ -68,12 +68,23 @@ def test_file_explains_itself_and_is_reproducible(tmp_path):
         make().save(tmp_path / name)
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
     with h5py.File(tmp_path / "a.h5") as file:
-        assert set(file) == set(DATASETS) and set(file.attrs) == set(ATTRIBUTES)
-        for dataset in file.values():
+        assert set(file) == {*DATASETS, DISCHARGES} and set(file.attrs) == set(ATTRIBUTES)
+        properties = file[DISCHARGES].values()
+        for dataset in (*(file[name] for name in DATASETS), *properties):
             assert set(dataset.attrs) == {"unit", "axes", "description"}
             assert dataset.ndim == len(dataset.attrs["axes"].split(", "))
         assert file["twitch_trains"].attrs["unit"] == "mm/s"
         json.loads(file.attrs["settings"])
+
+
+def test_discharge_properties_stand_in_the_file_and_onsets_come_before_the_firings(tmp_path):
+    saved = make(3, firing_latencies=[0.02, np.nan, 0.03])
+    saved.save(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file[f"{DISCHARGES}/n_firings"][()].tolist() == [0, 1, 2]
+        assert file[f"{DISCHARGES}/rate_hz"].attrs["unit"] == "Hz"
+        np.testing.assert_allclose(file[f"{DISCHARGES}/rate_hz"], [np.nan, np.nan, 10])
+    assert [times_s.tolist() for times_s in saved.onsets] == [[], [0.0], [-0.03, 0.07]]
 
 
 def test_a_file_of_an_earlier_version(tmp_path):

@@ -1,0 +1,127 @@
+"""Pairs of ultrasound's units with those of decomposed EMG."""
+
+import numpy as np
+import pytest
+
+from muspipe.errors import InputError
+from muspipe.evaluation.reference import COLUMNS, Agreement, pair_units
+from muspipe.evaluation.reference_options import PairingOptions
+from tests.evaluation.emg import decomposition, result_of, seen, trains
+
+REGULAR_S = np.array([0.5, 0.62, 0.71, 0.83, 0.9, 1.02, 1.1])
+
+
+def one_pair(a_s, b_s, duration_s=2.0, **options):
+    (pair,) = pair_units(result_of([a_s], duration_s), decomposition([b_s]), PairingOptions(**options))
+    return pair
+
+
+def test_agreement_on_paper():
+    emg = np.delete(REGULAR_S, 5)
+    ultrasound = np.sort(np.r_[np.delete(REGULAR_S, 1) + 0.030, 1.5])
+    pair = one_pair(ultrasound, emg)
+    assert pair.agreement.delay_s == pytest.approx(0.030)
+    assert pair.agreement.jitter_s == pytest.approx(0, abs=1e-9)
+    # firing 1 only in EMG, firing 5 and the one at 1.5 s only in ultrasound
+    assert (pair.agreement.n_common, pair.agreement.n_only_unit, pair.agreement.n_only_reference) == (5, 2, 1)
+    assert pair.agreement.roa == 5 / 8
+    row = pair.row(["MU 4"])
+    assert list(row) == list(COLUMNS) and (row["unit"], row["reference_unit"], row["n_common"]) == (1, "MU 4", 5)
+    assert row["delay_ms"] == pytest.approx(30)
+    assert Agreement(0.0, np.nan, 0, 0, 0).roa == 0
+
+
+@pytest.mark.parametrize("delay", ["each", "one"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_simulated_emg_is_paired_at_its_delays(delay, seed):
+    rng, duration_s, n = np.random.default_rng(seed), 10.0, 9
+    emg = trains(rng, n, duration_s)
+    delays_s = rng.uniform(0.020, 0.040, n) if delay == "each" else np.full(n, 0.030)
+    # ultrasound: units 0-6 of the EMG, and three that are not in it
+    ultrasound = [*seen(rng, emg[:7], delays_s[:7], duration_s), *trains(rng, 3, duration_s)]
+    result = result_of([times_s[times_s >= 0] for times_s in ultrasound], duration_s)
+    order = rng.permutation(n)
+    emg_file = decomposition([emg[k][emg[k] >= 0] for k in order], duration_s)
+    pairs = pair_units(result, emg_file, PairingOptions(delay=delay))
+    true = {pair.unit: pair for pair in pairs if pair.unit == order[pair.reference_unit] and pair.unit < 7}
+    assert set(true) == set(range(7))
+    for unit, pair in true.items():
+        assert pair.agreement.delay_s == pytest.approx(delays_s[unit], abs=0.0015)
+        assert pair.agreement.jitter_s == pytest.approx(0.003, abs=0.0012)
+        assert pair.agreement.roa > 0.7 > 0.6 > pair.roa_by_chance
+    for pair in pairs:  # whatever else was paired agrees little
+        assert pair in true.values() or pair.agreement.roa < 0.45
+    if delay == "one":
+        assert len({pair.agreement.delay_s for pair in pairs}) == 1
+
+
+def test_independent_trains_agree_as_by_chance():
+    """The maximum of 19 turned references is exceeded once in twenty times."""
+    above = 0
+    for seed in range(40):
+        rng = np.random.default_rng(100 + seed)
+        a, b = (times_s[times_s >= 0] for times_s in trains(rng, 2, 6.0))
+        pair = one_pair(a, b, 6.0, least_roa=0.01)
+        above += pair.agreement.roa > pair.roa_by_chance
+    assert above <= 7  # of Binomial(40, 1/20), more than 7 once in 700
+
+
+def test_delays_outside_the_range_are_not_found():
+    assert one_pair(REGULAR_S + 0.030, REGULAR_S).agreement.delay_s == pytest.approx(0.030)
+    late = pair_units(result_of([REGULAR_S + 0.2], 2.0), decomposition([REGULAR_S]), PairingOptions(least_roa=0.6))
+    assert late == []
+    far = one_pair(REGULAR_S + 0.2, REGULAR_S, delay_range_ms=(150, 250), least_roa=0.9)
+    assert far.agreement.delay_s == pytest.approx(0.2)
+    early = one_pair(REGULAR_S - 0.01, REGULAR_S, delay_range_ms=(-20, 20))
+    assert early.agreement.delay_s == pytest.approx(-0.01)
+    fixed = one_pair(REGULAR_S + 0.030, REGULAR_S, delay_range_ms=(25, 25))
+    assert fixed.agreement.delay_s == pytest.approx(0.025) and fixed.agreement.roa == 1
+
+
+def test_the_tolerance_is_kept():
+    apart = REGULAR_S + 0.03 + 0.012 * np.array([1, -1, 1, -1, 1, -1, 1])
+    assert one_pair(apart, REGULAR_S, delay_range_ms=(30, 30)).agreement.roa == 1
+    strict = pair_units(result_of([apart], 2.0), decomposition([REGULAR_S]),
+                        PairingOptions(delay_range_ms=(30, 30), tolerance_ms=10))  # fmt: skip
+    assert strict == []
+
+
+def test_the_clock_of_the_reference_may_have_begun_earlier():
+    emg = np.r_[0.2, 3.0 + REGULAR_S, 9.0]
+    pair = one_pair(REGULAR_S + 0.025, emg, start_s=3.0)
+    assert pair.agreement.delay_s == pytest.approx(0.025)
+    assert pair.agreement.roa == 1  # firings of the reference before and after the ultrasound count for nothing
+
+
+def test_firings_that_only_one_signal_could_show_count_for_neither():
+    """The reference begins with the ultrasound and ends before it."""
+    b = REGULAR_S
+    a = np.sort(np.r_[0.015, 0.025, b + 0.03, 1.3, 1.9])  # a twitch at 0.025 s was fired before the reference began
+    (pair,) = pair_units(result_of([a], 2.0), decomposition([b], duration_s=1.2))
+    assert (pair.agreement.n_common, pair.agreement.n_only_unit) == (7, 0)
+    (pair,) = pair_units(result_of([a], 2.0), decomposition([b], duration_s=1.5))
+    assert pair.agreement.n_only_unit == 1
+
+
+def test_short_recordings_tell_no_chance():
+    assert np.isnan(one_pair(np.array([0.1, 0.2]), np.array([0.08, 0.18]), 0.3).roa_by_chance)
+
+
+def test_nobody_to_pair():
+    assert pair_units(result_of([], 1.0), decomposition([REGULAR_S])) == []
+    for delay in ("each", "one"):
+        options = PairingOptions(delay=delay)
+        assert pair_units(result_of([np.zeros(0)], 1.0), decomposition([REGULAR_S, np.zeros(0)]), options) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ({"delay": "some"}, "one of each, one"),
+        ({"delay_range_ms": (50, 20)}, "low <= high"),
+        ({"tolerance_ms": 0}, "above 0"),
+    ],
+)
+def test_options_are_checked(option, says):
+    with pytest.raises(InputError, match=says):
+        PairingOptions(**option)
