@@ -3,16 +3,16 @@
     python experiments/tables.py ica=runs/paper-ica hybrid=runs/paper-hybrid --out results_paper.md
 
 Takes a second. Expect one table per metric, with a row for each noise level and number of motor units and a column for
-each method. All evaluations must be of one data set; a note says how many sequences a cell has. The same numbers,
-unrounded, go to results/SCENARIO.csv beside the tables (--csv): one row for each cell and metric, with these COLUMNS.
+each method. All evaluations must be of one data set; a note says how many sequences a cell has. Beside folders of
+`muspipe evaluate`, FILE.csv:METHOD takes numbers that are stored already. The same numbers, unrounded where they are
+new, go to results/SCENARIO.csv beside the tables (--csv): one row for each cell and metric, with these COLUMNS.
 """
 
 import argparse
 import csv
-import json
 from pathlib import Path
 
-from muspipe.evaluation.stored import COLUMNS
+from muspipe.evaluation.stored import COLUMNS, read_evaluation
 from simulator.shared.files import atomic_path
 
 METRICS = {
@@ -27,7 +27,7 @@ METRICS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("methods", nargs="+", metavar="LABEL=FOLDER", help="folders of `muspipe evaluate`")
+    parser.add_argument("methods", nargs="+", metavar="LABEL=EVALUATION", help="folders, or FILE.csv:METHOD")
     parser.add_argument("--metrics", nargs="+", choices=METRICS, default=list(METRICS))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--csv", type=Path, help="default: results/SCENARIO.csv beside --out")
@@ -35,8 +35,10 @@ def main():
     found = {}
     for pair in args.methods:
         label, _, folder = pair.partition("=")
-        found[label] = json.loads((Path(folder) / "metrics.json").read_text())
-    sets = {(m["data"]["scenario"], m["data"]["seed"], m["data"]["split"]) for m in found.values()}
+        found[label] = read_evaluation(folder)
+    sets = {
+        (m["data"]["scenario"], m["data"].get("seed", 2020), m["data"].get("split", "test")) for m in found.values()
+    }
     if len(sets) != 1:
         raise SystemExit(f"expected evaluations of one data set, got {sorted(sets)}")
     scenario, seed, split = sets.pop()
@@ -55,11 +57,12 @@ def main():
 def notes(found):
     """How each method was run, one line each."""
     for label, metrics in found.items():
-        settings = {k: v for k, v in metrics["settings"].items() if k in ("segmentation", "twitch", "signals")}
+        settings = {k: v for k, v in metrics.get("settings", {}).items() if k in ("segmentation", "twitch", "signals")}
         settings = {k: v for k, v in settings.items() if k != "twitch" or settings.get("signals") == "network"}
         said = "".join(f", {k} {Path(v).name}" for k, v in settings.items())
         counts = sorted({cell["n_sequences"] for cell in metrics["cells"]})
-        yield f"- {label}: method `{metrics['method']}`{said}; {' to '.join(map(str, counts))} sequences a cell"
+        stored = "" if "settings" in metrics else " of an earlier version, as stored"
+        yield f"- {label}: method `{metrics['method']}`{said}{stored}; {' to '.join(map(str, counts))} sequences a cell"
 
 
 def table(metric, found):

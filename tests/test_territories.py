@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muspipe.territories import centroid, discs, distinct, flat, iou, overlap
+from muspipe.territories import centroid, discs, distinct, flat, iou, overlap, ray_lengths, stars
 
 
 def mask(*columns, height=1, width=10):
@@ -56,3 +56,34 @@ def test_discs():
     (large,) = discs([(50, 50)], [20], (100, 100))
     assert large.sum() == pytest.approx(np.pi * 400, rel=0.01)
     np.testing.assert_allclose(centroid(large), (50, 50))
+
+
+def test_rays_of_a_disc_are_its_radius_and_a_star_of_them_is_the_disc():
+    (disc,) = discs(np.array([[20.0, 24.0]]), np.array([8.0]), (48, 48))
+    rays = ray_lengths(disc, (20.0, 24.0), 16)
+    np.testing.assert_allclose(rays, 8, atol=0.6)
+    (star,) = stars(np.array([[20.0, 24.0]]), np.full((1, 16), 8.0), (48, 48))
+    np.testing.assert_array_equal(star, disc)
+
+
+def test_rays_go_right_first_and_then_down():
+    rectangle = np.zeros((40, 40), bool)
+    rectangle[18:22, 10:34] = True  # 2 px above and below the centre, 10 to the left, 14 to the right
+    np.testing.assert_allclose(ray_lengths(rectangle, (20.0, 20.0), 4), [14, 2, 10, 2], atol=0.26)
+    rectangle[22:30, 18:22] = True
+    assert ray_lengths(rectangle, (20.0, 20.0), 4)[1] == pytest.approx(10, abs=0.26)
+
+
+def test_a_star_lies_between_its_rays():
+    """Rays of 4 and 12 px: halfway between two of them the outline is their mean."""
+    (star,) = stars(np.array([[32.0, 32.0]]), np.array([[12.0, 4.0, 12.0, 4.0]]), (64, 64))
+    assert star[31, 43] and not star[31, 45] and star[35, 31] and not star[37, 31]
+    diagonal = 8 / np.sqrt(2)
+    assert star[int(32 + diagonal - 1), int(32 + diagonal - 1)] and not star[int(32 + diagonal + 1), int(33 + diagonal)]
+
+
+def test_a_centre_outside_its_mask_has_the_shortest_rays():
+    ring = np.zeros((20, 20), bool)
+    ring[2:18, 2:18] = True
+    ring[6:14, 6:14] = False
+    np.testing.assert_allclose(ray_lengths(ring, (10.0, 10.0), 4), 0.5)

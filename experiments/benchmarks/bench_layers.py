@@ -50,11 +50,7 @@ def main():
     parser.add_argument("presets", nargs="*", default=["compact"], metavar="PRESET")
     parser.add_argument("--batch-size", type=int, default=8)
     args = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     for preset in args.presets:
         seconds = measure(preset, args.batch_size)
         for name, value in seconds.items():

@@ -39,11 +39,10 @@ class Drag:
 NO_DRAG = Drag(0.0, 1.0)
 DRAGS = (Drag(1.0, 2.0), Drag(2.0, 3.0), Drag(4.0, 4.0), Drag(8.0, 4.0))
 """What is tried. A territory of 6 mm whose response is 0.6 own and 0.4 blurred by 2 mm, scaled to the same peak, has
-the first; 0.5 and 0.5 blurred by 5 mm, between
-the last two."""
+the first; 0.5 and 0.5 blurred by 5 mm, between the last two."""
 LEAST_GAIN = 1.04
-"""The square of the skewness must grow by this factor, or nothing is taken off: in 7 sequences each it grew by 5 to 20 %
-where tissue was dragged along 0.4 x 2 mm, by 3 % at most where none was (scenario physiological without noise)."""
+"""The square of the skewness must grow by this factor, or nothing is taken off: in 7 sequences each it grew by 5 to
+20 % where tissue was dragged along 0.4 x 2 mm, by 3 % at most where none was (scenario physiological without noise)."""
 STRIDE, ITERATIONS, TOLERANCE = 2, 30, 1e-2
 """Skewness is compared on every second pixel both ways, after a shorter search."""
 

@@ -14,9 +14,9 @@ from muspipe.evaluation.metrics import match_territories
 from muspipe.identification.windows import find_territories
 from muspipe.models import get_preset, pretrained, weight_files
 from muspipe.models.base import freeze
-from muspipe.models.centre import discs_of, focal_loss
+from muspipe.models.centre import focal_loss, shapes_of
 from muspipe.recordings.recording import Recording
-from simulator import SimulationConfig
+from simulator import SimulationConfig, simulate
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_a_perfect_output_is_the_territories(preset, batch):
     n_found = 0
     for target, masks in zip(inputs["target"], batch["masks"], strict=True):
         true = masks[masks.any((1, 2))]
-        found, scores = discs_of(logits(target), replace(preset.centre, lowest_score=0.99), (64, 64))
+        found, scores = shapes_of(logits(target), replace(preset.centre, lowest_score=0.99), (64, 64))
         mine, _ = match_territories(found, true, 0.9)
         assert len(mine) == len(found) and (np.diff(scores) <= 0).all()
         n_found += len(mine)
@@ -58,7 +58,7 @@ def test_two_units_at_one_place_are_told_apart_by_their_sizes(preset):
     y, x = np.mgrid[:64, :64] + 0.5
     masks = np.stack([(y - 30) ** 2 + (x - 30) ** 2 <= r**2 for r in (2.5, 4, 6)])
     target = preset.build()._target(masks)
-    found, _ = discs_of(logits(target), replace(preset.centre, lowest_score=0.99), (64, 64))
+    found, _ = shapes_of(logits(target), replace(preset.centre, lowest_score=0.99), (64, 64))
     mine, _ = match_territories(found, masks, 0.9)
     assert len(mine) == 3 == len(found)
 
@@ -120,5 +120,39 @@ def test_front_end_of_another_network(preset, tmp_path):
         deeper.load_initial_weights(tmp_path / "centre.h5")
     with pytest.raises(InputError, match="has no part 'resnet'"):
         freeze(model, "resnet")
-    with pytest.raises(InputError, match="mask_level: expected none, as the territories of centre are discs, got 0.5"):
+    with pytest.raises(InputError, match="mask_level: expected none, as centre gives outlines and no masks, got 0.5"):
         next(model.territories(np.zeros((1, 64, 64, 400), np.float32), 0.5))
+
+
+def test_outlines_are_found_as_they_are():
+    """A perfect output of the network with rays is the territories of scenario echo, whatever their shape."""
+    preset = get_preset("seg", "outline")
+    sequence = simulate(SimulationConfig.scenario("echo", n_units=12), 5)
+    target = preset.build()._target(sequence.territories)
+    assert target.shape == (32, 32, 6, 19)
+    found, _ = shapes_of(logits(target), replace(preset.centre, lowest_score=0.99), (64, 64))
+    mine, _ = match_territories(found, sequence.territories, 0.85)
+    assert len(mine) >= 11  # two of one size may have their centres in one cell
+
+
+def test_an_error_of_all_rays_is_that_of_one_radius():
+    preset = get_preset("seg", "outline").changed({"centre.rays": 4})
+    model = preset.build()
+    target = np.zeros((1, 32, 32, 6, 7), np.float32)
+    target[0, 5, 5, 2] = 1
+    output = logits(target)
+    output[0, 5, 5, 2, 3:] += 0.25
+    assert float(model.losses_of({"target": target}, output)["radius_loss"]) == pytest.approx(0.25, rel=1e-5)
+
+
+def test_weights_of_a_network_with_other_rays(preset, tmp_path):
+    """All layers but the two that say what a territory is."""
+    weight_files.save(preset.build(seed=3), tmp_path / "centre.h5")
+    given = weight_files.read(tmp_path / "centre.h5")[1]
+    model = preset.changed({"name": "mine", "centre.rays": 8}).build(seed=1)
+    before = weight_files.arrays_of(model)
+    model.load_initial_weights(tmp_path / "centre.h5")
+    own = {name for name in before if name.startswith("geometry")}
+    assert len(own) == 2
+    for name, array in weight_files.arrays_of(model).items():
+        np.testing.assert_array_equal(array, before[name] if name in own else given[name])
