@@ -125,10 +125,20 @@ def write_csv(path, cells):
                 writer.writerow((case, units, method, metric, f"{mean:.4f}", f"{sd:.4f}", n))
 
 
-def table(cells):
+def read_csv(path):
+    """The cells of a CSV of `write_csv`."""
+    cells = defaultdict(dict)
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            key = row["case"], int(row["units"]), row["method"]
+            cells[key][row["metric"]] = float(row["mean"]), float(row["sd"]), int(row["sequences"])
+    return dict(cells)
+
+
+def table(cells, methods=None):
     """Markdown: recall / precision / RoA (with the true discharges) of each case, by 5 / 15 units; false units where
-    there are none."""
-    methods = sorted({method for _, _, method in cells})
+    there are none. methods: some of those there are."""
+    methods = methods or _methods(cells)
     lines = ["| case | units | target | " + " | ".join(methods) + " |", "|---|---:|---|" + "---|" * len(methods)]
     for name, case in CASES.items():
         for units in case.counts:

@@ -46,6 +46,8 @@ overlap, copy, nested: with the better candidate that it is most like, shared ar
 signals, areas' ratio; smoothness: power of the signal below 40 Hz; skewness: of the signal's slope; network_confirmed,
 separation_confirmed: share of the one's units that the other has too; log_candidates."""
 NOTHING_SEEN = -5.0
+SURE = 0.4
+"""Units that the network sees with this score say how well the separation does."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ class Candidates:
     """m candidates of a recording."""
 
     shapes: np.ndarray
-    """bool (m, H, W): the network's outline where it has one, else the separation's"""
-    separated: np.ndarray
-    """bool (m, H, W): the separation's shape; the same as `shapes` where it has none"""
+    """bool (m, H, W): the separation's, which follow the data, where it has one, else the network's"""
+    outlines: np.ndarray
+    """bool (m, H, W): the network's; the same as `shapes` where it has none"""
     signals: np.ndarray
     """float32 (m, T) of all shapes together, by least squares"""
     network_scores: np.ndarray
@@ -77,17 +79,16 @@ def joined(recording: Recording, seen, separated) -> Candidates:
     same = agreement[rows, columns] > SAME_IOU
     rows, columns = rows[same], columns[same]
     alone = np.setdiff1d(np.arange(len(shapes)), columns)
-    found = np.array(masks)
-    found_by_separation = masks.copy()
-    found_by_separation[rows] = shapes[columns]
-    all_shapes = np.concatenate([found, shapes[alone]])
+    followed = masks.copy()
+    followed[rows] = shapes[columns]
+    all_shapes = np.concatenate([followed, shapes[alone]])
     separation_scores = np.zeros(len(all_shapes))
     separation_scores[rows] = own_scores[columns]
     separation_scores[len(masks) :] = own_scores[alone]
     velocity = recording.velocity.reshape(-1, recording.n_frames)
     return Candidates(
         shapes=all_shapes,
-        separated=np.concatenate([found_by_separation, shapes[alone]]),
+        outlines=np.concatenate([masks, shapes[alone]]),
         signals=fit_signals(flat(all_shapes), velocity, ridge=1e-2),
         network_scores=np.concatenate([scores, np.zeros(len(alone))]),
         separation_scores=separation_scores,
@@ -101,8 +102,8 @@ def features(recording: Recording, found: Candidates, separation: Separation | N
         return np.zeros((0, len(FEATURES)), np.float32)
     masks, areas = flat(found.shapes), found.shapes.sum(axis=(1, 2))
     p = np.clip(found.network_scores, 1e-4, 1 - 1e-4)
-    seen, apart = found.network_scores > 0, found.separation_scores > 0
-    agreement = np.array([iou(a[None], b[None])[0, 0] for a, b in zip(found.shapes, found.separated, strict=True)])
+    seen, apart, sure = found.network_scores > 0, found.separation_scores > 0, found.network_scores > SURE
+    agreement = np.array([iou(a[None], b[None])[0, 0] for a, b in zip(found.shapes, found.outlines, strict=True)])
     overlap, copy, nested = _likeness(found)
     noise_sd, explained = _against_noise(recording, masks, separation)
     power = found.signals.std(axis=1)
@@ -121,7 +122,7 @@ def features(recording: Recording, found: Candidates, separation: Separation | N
         "nested": nested,
         "smoothness": _slow_share(found.signals, recording.frame_rate_hz),
         "skewness": np.mean(slopes**3, axis=1) / np.maximum(np.mean(slopes**2, axis=1), 1e-30) ** 1.5,
-        "network_confirmed": np.full(m, (seen & apart).sum() / max(seen.sum(), 1)),
+        "network_confirmed": np.full(m, (sure & apart).sum() / max(sure.sum(), 1)),
         "separation_confirmed": np.full(m, (seen & apart).sum() / max(apart.sum(), 1)),
         "log_candidates": np.full(m, np.log(m)),
     }

@@ -18,7 +18,7 @@ class Deep:
     """Settings of method `deep`."""
 
     segmentation: str = setting(
-        "seg-centre", "segmentation network: one of the package's, a weight file or a run folder"
+        "seg-outline", "segmentation network: one of the package's, a weight file or a run folder"
     )
     signals: str = setting("network", "how twitch trains are computed", choices=SIGNALS)
     twitch: str = setting("twitch-refit", 'twitch network, for signals "network"')

@@ -1,4 +1,9 @@
-"""Blind source separation, joined by what a segmentation network sees beyond it."""
+"""Blind source separation and a segmentation network together: each is believed where it is right.
+
+Both look for territories. Where the separation's model holds, its shapes follow the data to the pixel and it finds
+nearly everything; where tissue is dragged along, it does not, and the network has seen such worlds. What either finds
+is a candidate; `belief` says from what the data show of it how likely it is a motor unit, and that is its score.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from muspipe.baselines.ica import TunedICA
+from muspipe.identification.belief import belief
+from muspipe.identification.candidates import Candidates, features, joined
 from muspipe.identification.signals import SIGNALS, trains_of, twitch_networks
 from muspipe.identification.windows import find_territories
 from muspipe.models import pretrained
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.units import MotorUnits
-from muspipe.territories import iou
+from muspipe.territories import distinct
 from simulator.shared.settings import check, setting
 from simulator.shared.threads import one_blas_thread
+
+
+def _separation() -> TunedICA:
+    """A separation that drops little: what it finds is judged later."""
+    return TunedICA(diameter_mm=(1.2, 20.0), min_score=0.1)
 
 
 @dataclass(frozen=True)
@@ -22,19 +34,14 @@ class Hybrid:
     """Settings of method `hybrid`."""
 
     segmentation: str = setting(
-        "seg-centre", "segmentation network: one of the package's, a weight file or a run folder"
+        "seg-outline", "segmentation network: one of the package's, a weight file or a run folder"
     )
-    signals: str = setting(
-        "ica", "how twitch trains are computed: ica, the separation's own", choices=("ica", *SIGNALS)
-    )
+    signals: str = setting("network", "how twitch trains are computed", choices=SIGNALS)
     twitch: str = setting("twitch-refit", 'twitch network, for signals "network"')
-    min_score: float | None = setting(None, "detections below are not used; default: as the network's preset", least=0)
-    mask_level: float | None = setting(
-        None, "where a mask of the network begins; default: as the network's preset", least=0, most=1
-    )
-    support_iou: float = setting(0.3, "the network confirms a unit by a mask with this IoU", least=0)
-    alone_score: float = setting(0.3, "score that units need which the network does not confirm", least=0)
-    ica: TunedICA = setting(TunedICA, "the separation", argument=False)
+    min_score: float = setting(0.5, "units that are less likely motor units are dropped", least=0, most=1)
+    seen_score: float = setting(0.2, "what the network sees with a lower score is no candidate", least=0, most=1)
+    same_iou: float = setting(0.6, "of two units with a higher IoU the less likely one is dropped", least=0, most=1)
+    ica: TunedICA = setting(_separation, "the separation", argument=False)
 
     def __post_init__(self):
         check(self)
@@ -45,24 +52,26 @@ class Hybrid:
     @one_blas_thread()
     def find(self, recording: Recording) -> MotorUnits:
         """Motor units of a recording of any size."""
-        found = self.ica.separate(recording)
-        if found is None:
+        found, table, warnings = self.candidates(recording)
+        likely = belief(table)
+        kept = np.flatnonzero(likely >= self.min_score)
+        kept = kept[np.argsort(-likely[kept], kind="stable")]
+        kept = kept[distinct(found.shapes[kept], self.same_iou)] if len(kept) else kept
+        if not len(kept):
             return MotorUnits.none(recording)
-        seen = self.look(found.still)
-        found = self.ica.join(found, seen)
-        found = self.ica.resolve(found)
-        return self.believed(self.ica.units(found), seen, recording)
+        territories = found.shapes[kept]
+        trains = trains_of(self.signals, recording, territories, self.twitch)
+        return MotorUnits.of(recording, territories, trains, likely[kept], warnings)
 
-    def look(self, still: Recording) -> np.ndarray:
-        """Territories bool (m, H, W) that the network sees in a recording without the motion of the whole muscle."""
-        network = pretrained.load(self.segmentation)
-        return find_territories(network, still, self.min_score, self.mask_level)[0]
+    def candidates(self, recording: Recording) -> tuple[Candidates, np.ndarray, tuple[str, ...]]:
+        """All candidates of a recording, their features (m, F), and warnings of the separation."""
+        separation, units = self.ica.separate(recording), MotorUnits.none(recording)
+        if separation is not None:
+            separation = self.ica.resolve(separation)
+            units = self.ica.units(separation)
+        found = joined(recording, self.look(recording), (units.territories, units.scores))
+        return found, features(recording, found, separation), units.warnings
 
-    def believed(self, units: MotorUnits, seen: np.ndarray, recording: Recording) -> MotorUnits:
-        """The units that the network confirms or that score high enough, with the twitch trains that are wanted."""
-        confirmed = (iou(units.territories, seen) >= self.support_iou).any(axis=1)
-        kept = confirmed | (units.scores >= self.alone_score)
-        territories, trains = units.territories[kept], units.twitch_trains[kept]
-        if self.signals != "ica" and kept.any():
-            trains = trains_of(self.signals, recording, territories, self.twitch)
-        return MotorUnits.of(recording, territories, trains, units.scores[kept], units.warnings)
+    def look(self, recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+        """(territories bool (n, H, W), scores (n,)) that the network sees."""
+        return find_territories(pretrained.load(self.segmentation), recording, self.seen_score)

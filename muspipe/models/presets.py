@@ -116,6 +116,7 @@ _SEG_OUTLINE = _SEG_CENTRE.changed(
     {
         "name": "outline",
         "data": {"max_units": 40},
+        "detection.min_score": 0.5,
         "centre.radii_px": (2.0, 2.8, 4.0, 5.6, 8.0, 11.2),
         "centre.rays": 16,
     }

@@ -47,7 +47,7 @@ def test_files_are_those_of_their_cards(name):
 
 
 def test_what_there_is():
-    assert pretrained.names() == ["seg-centre", "seg-compact", "twitch-compact", "twitch-refit"]
+    assert pretrained.names() == ["seg-centre", "seg-compact", "seg-outline", "twitch-compact", "twitch-refit"]
 
 
 @pytest.mark.parametrize("method", ["deep", "hybrid"])

@@ -9,7 +9,7 @@ from muspipe.recordings.writers import write_recording
 from simulator import SimulationConfig, simulate
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST_STOPS = 22
+MOST_STOPS = 24
 
 
 def rooms_entered(work) -> list[str]:
@@ -43,5 +43,5 @@ def test_identify_makes_few_stops(tmp_path):
     work()  # the networks are loaded now
     rooms = rooms_entered(work)
     assert Result.load(out).n_units == 5
-    assert rooms[0] == rooms[-1] == "recordings" and {"identification", "baselines", "models"} <= set(rooms)
+    assert rooms[0] == "recordings" in rooms[-2:] and {"identification", "baselines", "models"} <= set(rooms)
     assert len(rooms) <= MOST_STOPS, rooms
