@@ -38,9 +38,9 @@ class Hybrid:
     )
     signals: str = setting("network", "how twitch trains are computed", choices=SIGNALS)
     twitch: str = setting("twitch-refit", 'twitch network, for signals "network"')
-    min_score: float = setting(0.5, "units that are less likely motor units are dropped", least=0, most=1)
+    min_score: float = setting(0.35, "units that are less likely motor units are dropped", least=0, most=1)
     seen_score: float = setting(0.2, "what the network sees with a lower score is no candidate", least=0, most=1)
-    same_iou: float = setting(0.6, "of two units with a higher IoU the less likely one is dropped", least=0, most=1)
+    same_iou: float = setting(0.8, "of two units with a higher IoU the less likely one is dropped", least=0, most=1)
     ica: TunedICA = setting(_separation, "the separation", argument=False)
 
     def __post_init__(self):
