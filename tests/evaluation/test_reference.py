@@ -66,6 +66,10 @@ def test_independent_trains_agree_as_by_chance():
     assert above <= 7  # of Binomial(40, 1/20), more than 7 once in 700
 
 
+def test_delays_are_finer_than_the_bins():
+    assert one_pair(REGULAR_S + 0.03037, REGULAR_S).agreement.delay_s == pytest.approx(0.03037)
+
+
 def test_delays_outside_the_range_are_not_found():
     assert one_pair(REGULAR_S + 0.030, REGULAR_S).agreement.delay_s == pytest.approx(0.030)
     late = pair_units(result_of([REGULAR_S + 0.2], 2.0), decomposition([REGULAR_S]), PairingOptions(least_roa=0.6))
@@ -88,9 +92,12 @@ def test_the_tolerance_is_kept():
 
 def test_the_clock_of_the_reference_may_have_begun_earlier():
     emg = np.r_[0.2, 3.0 + REGULAR_S, 9.0]
-    pair = one_pair(REGULAR_S + 0.025, emg, start_s=3.0)
-    assert pair.agreement.delay_s == pytest.approx(0.025)
+    pair = one_pair(REGULAR_S + 0.045, emg, start_s=3.0)
+    assert pair.agreement.delay_s == pytest.approx(0.045)
     assert pair.agreement.roa == 1  # firings of the reference before and after the ultrasound count for nothing
+    # it would have shown the discharge before a twitch that peaks right at the ultrasound's beginning
+    pair = one_pair(np.r_[0.03, REGULAR_S + 0.045], emg, start_s=3.0)
+    assert pair.agreement.n_only_unit == 1
 
 
 def test_firings_that_only_one_signal_could_show_count_for_neither():
