@@ -7,13 +7,13 @@ import h5py
 import numpy as np
 import pytest
 
+from experiments.emg_pairs import seen
 from muspipe import Result
 from muspipe.cli import main
 from muspipe.export.openhdemg import save_openhdemg
 from muspipe.recordings.simulated import recording_of, truth_of
 from muspipe.recordings.writers import write_recording
 from simulator import SimulationConfig, simulate
-from tests.evaluation.emg import seen
 
 
 @pytest.fixture(scope="module")
