@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="decomposed EMG: .json of openhdemg, or .csv with columns unit and firing_s [s]; or another result, .h5",
     )
     add("--recording", metavar="FILE", help="the velocity that RESULT was found in, for spike-triggered maps")
+    add("--variable", metavar="NAME", help="name of the array in that file, as for `muspipe identify`")
+    add("--axes", metavar="HWT", help="order of its axes, as for `muspipe identify`")
     add("--out", metavar="DIR", help="folder to write to: " + "; ".join(f"{k} ({v})" for k, v in OUTPUTS.items()))
     add("--overwrite", action="store_true", help="replace what an earlier run wrote there")
     settings.add_arguments(parser.add_argument_group("pairing"), PairingOptions)
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--recording: the maps need a folder to go to: give --out DIR")
     result, reference = Result.load(args.result), load_decomposition(args.reference)
     _require_common_time(args, result, reference, options)
-    recording = _recording(args.recording, result) if args.recording else None
+    recording = _recording(args, result) if args.recording else None
     pairs = pair_units(result, reference, options)
     _print_pairs(args, result, reference, pairs)
     if args.out:
@@ -65,11 +67,19 @@ def _require_common_time(args, result, reference, options):
         )
 
 
-def _recording(path, result):
+def _recording(args, result):
+    from muspipe.echoes.readers import holds_echoes
     from muspipe.errors import InputError
     from muspipe.recordings.readers import load_recording
+    from muspipe.recordings.stores import open_store
 
-    recording = load_recording(path, frame_rate_hz=result.frame_rate_hz, pixel_mm=result.pixel_mm)
+    path = args.recording
+    given = {"variable": args.variable, "axes": args.axes}
+    with open_store(path) as store:
+        echoes = not store.has("velocity") and holds_echoes(store, args.variable)
+    if not echoes:  # of which these would be other numbers: frames of the scanner, samples
+        given |= {"frame_rate_hz": result.frame_rate_hz, "pixel_mm": result.pixel_mm}
+    recording = load_recording(path, **given)
     expected, got = (*result.image_shape, result.n_frames), recording.velocity.shape
     if expected != got:
         form = "{} x {} px, {} frames".format

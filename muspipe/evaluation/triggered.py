@@ -37,7 +37,8 @@ def triggered_maps(recording: Recording, firings: list[np.ndarray], delay_range_
     """Maps of the units with these firings [s] from the first frame. delay_range_s: where the best lag is sought."""
     rate_hz = recording.frame_rate_hz
     steps = np.arange(-round(BEFORE_S * rate_hz), round(AFTER_S * rate_hz) + 1)
-    mean = recording.velocity.mean(axis=2)
+    images = np.ascontiguousarray(np.moveaxis(recording.velocity, 2, 0))  # whole images are read far faster
+    mean = images.mean(axis=0, dtype=np.float64)
     averages = np.zeros((len(firings), len(steps), *recording.image_shape), np.float32)
     n_averaged = np.zeros(len(firings), np.int64)
     for i, times_s in enumerate(firings):
@@ -46,7 +47,7 @@ def triggered_maps(recording: Recording, firings: list[np.ndarray], delay_range_
         n_averaged[i] = len(frames)
         if len(frames):
             for k, step in enumerate(steps):
-                averages[i, k] = recording.velocity[..., frames + step].mean(axis=2) - mean
+                averages[i, k] = images[frames + step].mean(axis=0) - mean
     lags_s = steps / rate_hz
     sought = (lags_s >= delay_range_s[0]) & (lags_s <= delay_range_s[1])
     contracting = np.square(np.maximum(averages, 0)).sum(axis=(2, 3))

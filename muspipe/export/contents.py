@@ -1,4 +1,4 @@
-"""What every export holds beside territories, twitch trains and firings: a row a unit, a row a pair, the facts."""
+"""What every export holds beside territories, twitch trains and firings: a row a unit, a pair, a frame; the facts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import json
 
 import numpy as np
 
-from muspipe.discharges import PAIR_PROPERTIES, PROPERTIES, discharge_properties, synchronisation
+from muspipe.discharges import (
+    PAIR_PROPERTIES,
+    PROPERTIES,
+    cumulative_spike_train,
+    discharge_properties,
+    smoothed_drive,
+    synchronisation,
+)
+from muspipe.discharges.drive import WINDOW_S
 from muspipe.recordings.result import Result, plain
 
 UNIT_COLUMNS = {
@@ -22,6 +30,13 @@ UNIT_COLUMNS = {
 
 PAIR_COLUMNS = PAIR_PROPERTIES
 """The same of the table of pairs."""
+
+DRIVE_COLUMNS = {
+    "time_s": ("s", "of the frame, from the first"),
+    "n_firings": ("1", "firings of all units nearest to this frame: the cumulative spike train"),
+    "drive_hz": ("Hz", f"the same a second, under a Hann window of {WINDOW_S:g} s"),
+}
+"""The same of the table of all units together, a row a frame."""
 
 FIRING = "instant of the twitch's peak velocity [s] from the first frame"
 
@@ -43,6 +58,13 @@ def unit_table(result: Result) -> dict[str, np.ndarray]:
 def pair_table(result: Result) -> dict[str, np.ndarray]:
     """{column of PAIR_COLUMNS: (p,)}, of the onsets, so that units with different twitches can be synchronous."""
     return synchronisation(result.onsets, result.duration_s)
+
+
+def drive_table(result: Result) -> dict[str, np.ndarray]:
+    """{column of DRIVE_COLUMNS: (T,)}."""
+    train = cumulative_spike_train(result.firings, result.n_frames, result.frame_rate_hz)
+    time_s = np.arange(result.n_frames) / result.frame_rate_hz
+    return {"time_s": time_s, "n_firings": train, "drive_hz": smoothed_drive(train, result.frame_rate_hz)}
 
 
 def facts(result: Result) -> dict:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from muspipe.export.contents import PAIR_COLUMNS, UNIT_COLUMNS, pair_table, unit_table
+from muspipe.export.contents import DRIVE_COLUMNS, PAIR_COLUMNS, UNIT_COLUMNS, drive_table, pair_table, unit_table
 from muspipe.recordings.result import Result
 from simulator.shared.files import atomic_path
 
@@ -20,7 +20,8 @@ TABLES = {
     "firings.csv": "a row a firing",
     "twitch_trains.csv": "a row a unit and frame: unit, time_s, velocity",
     "pairs.csv": "a row a pair of units: synchronisation",
-    "columns.csv": "a row a column of units.csv and pairs.csv: unit and meaning",
+    "drive.csv": "a row a frame: firings of all units, the drive that they show",
+    "columns.csv": "a row a column of units.csv, pairs.csv and drive.csv: unit and meaning",
 }
 """Files of `save_tables`. What is not told is an empty cell."""
 
@@ -41,12 +42,13 @@ def save_firings(result: Result, path) -> None:
 def save_tables(result: Result, folder) -> None:
     """Write TABLES into a folder that is there."""
     folder = Path(folder)
-    for name, table in (("units.csv", unit_table(result)), ("pairs.csv", pair_table(result))):
+    tables = {"units.csv": unit_table(result), "pairs.csv": pair_table(result), "drive.csv": drive_table(result)}
+    for name, table in tables.items():
         columns = [[cell(value) for value in values.tolist()] for values in table.values()]
         write_table(folder / name, table, zip(*columns, strict=True))
     save_firings(result, folder / "firings.csv")
     write_table(folder / "twitch_trains.csv", ("unit", "time_s", "velocity"), _train_rows(result))
-    described = {"units.csv": UNIT_COLUMNS, "pairs.csv": PAIR_COLUMNS}
+    described = {"units.csv": UNIT_COLUMNS, "pairs.csv": PAIR_COLUMNS, "drive.csv": DRIVE_COLUMNS}
     rows = ((name, column, *says) for name, columns in described.items() for column, says in columns.items())
     write_table(folder / "columns.csv", ("table", "column", "unit", "description"), rows)
 

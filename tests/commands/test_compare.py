@@ -7,13 +7,14 @@ import h5py
 import numpy as np
 import pytest
 
+from experiments.emg_pairs import seen
 from muspipe import Result
 from muspipe.cli import main
+from muspipe.echoes.iq_file import write_iq
 from muspipe.export.openhdemg import save_openhdemg
 from muspipe.recordings.simulated import recording_of, truth_of
 from muspipe.recordings.writers import write_recording
 from simulator import SimulationConfig, simulate
-from tests.evaluation.emg import seen
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,26 @@ def test_pairs_and_maps(folder, tmp_path, capsys):
     assert "give --overwrite" in capsys.readouterr().err
     assert compare(folder, "--out", out, "--overwrite") == 0
     assert [path.name for path in out.iterdir()] == ["pairs.csv"]  # maps of another run would mislead
+
+
+def test_recordings_as_identify_takes_them(tmp_path):
+    """Without a frame rate, that of the result; echoes, of which the result has another rate than the scanner."""
+    firings = [np.arange(0.05, 0.45, 0.08)]
+    mask, train = np.ones((1, 8, 8), bool), np.zeros((1, 200))
+    result = Result(
+        territories=mask, twitch_trains=train, firings=firings, scores=[1.0], frame_rate_hz=400, pixel_mm=0.625
+    )
+    result.save(tmp_path / "result.h5")
+    words = ["compare", str(tmp_path / "result.h5"), str(tmp_path / "result.h5"), "--out", str(tmp_path / "out")]
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "a.npy", rng.standard_normal((200, 8, 8)))
+    assert main([*words, "--recording", str(tmp_path / "a.npy"), "--axes", "THW"]) == 0
+    echoes = np.exp(1j * (np.cumsum(rng.uniform(0, 0.1, 401)) + rng.uniform(0, 6, (20, 8, 1))))
+    write_iq(tmp_path / "iq.h5", echoes, centre_frequency_hz=7.8e6, prf_hz=800.0, pixel_mm=(0.25, 0.625))
+    assert main([*words, "--recording", str(tmp_path / "iq.h5"), "--overwrite"]) == 0
+    with h5py.File(tmp_path / "out/maps.h5") as file:
+        assert file.attrs["frame_rate_hz"] == 400 and file.attrs["pixel_mm"] == 0.625
+        assert file["maps"].shape == (1, 8, 8)
 
 
 def test_one_delay_and_other_references(folder, tmp_path, capsys):

@@ -91,6 +91,12 @@ def test_common_firings_are_synchronisation_and_independent_ones_are_not():
     np.testing.assert_allclose(found["k_prime"], found["n_synchronous"] / found["n_by_chance"])
 
 
+def test_long_lags_are_rarer_in_a_short_recording():
+    """One lag of 50 ms in 1 s, which shows such lags for 0.95 s; 11 of the 160 ms from -100 to -20 and 20 to 100."""
+    found = synchronisation([np.array([0.5]), np.array([0.55])], 1.0)
+    assert found["n_by_chance"][0] == pytest.approx(11 / 160 / 0.95)
+
+
 def test_too_few_lags_tell_no_chance():
     found = synchronisation([np.array([0.5]), np.array([0.501])], 1.0)
     assert found["n_synchronous"][0] == 1 and found["n_by_chance"][0] == 0

@@ -10,7 +10,7 @@ from scipy.io import loadmat
 
 from muspipe.discharges import discharge_properties, synchronisation
 from muspipe.errors import InputError
-from muspipe.export.contents import PAIR_COLUMNS, UNIT_COLUMNS, unit_table
+from muspipe.export.contents import DRIVE_COLUMNS, PAIR_COLUMNS, UNIT_COLUMNS, drive_table, unit_table
 from muspipe.export.csv import TABLES, save_tables
 from muspipe.export.json import save_json
 from muspipe.export.matlab import save_mat
@@ -45,7 +45,7 @@ def test_csv(tmp_path, n):
     result = made(n)
     save_tables(result, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(TABLES)
-    units, firings, trains, pairs, columns = (rows_of(tmp_path / name) for name in TABLES)
+    units, firings, trains, pairs, drive, columns = (rows_of(tmp_path / name) for name in TABLES)
     for name, values in unit_table(result).items():
         np.testing.assert_allclose(numbers(units, name), values, rtol=1e-6)
     for i in range(n):
@@ -57,7 +57,9 @@ def test_csv(tmp_path, n):
     assert len(pairs) == n * (n - 1) / 2
     for name, values in synchronisation(result.onsets, 4.0).items():
         np.testing.assert_allclose(numbers(pairs, name), values, rtol=1e-6)
-    assert [row["column"] for row in columns] == [*UNIT_COLUMNS, *PAIR_COLUMNS]
+    assert numbers(drive, "n_firings").sum() == sum(map(len, result.firings)) and len(drive) == 1600
+    np.testing.assert_allclose(numbers(drive, "drive_hz"), drive_table(result)["drive_hz"], rtol=1e-6)
+    assert [row["column"] for row in columns] == [*UNIT_COLUMNS, *PAIR_COLUMNS, *DRIVE_COLUMNS]
 
 
 @NUMBERS
@@ -75,6 +77,7 @@ def test_mat(tmp_path, n):
     assert units.dtype.names == tuple(UNIT_COLUMNS)
     for name, values in unit_table(result).items():
         np.testing.assert_array_equal(units[name].ravel(), values)
+    np.testing.assert_array_equal(found["drive"][0, 0]["drive_hz"].ravel(), drive_table(result)["drive_hz"])
     assert found["frame_rate_hz"].item() == 400 and found["source_name"].item() == "Übung.h5"
     assert json.loads(found["settings"].item()) == {"k": 3, "range": [1, 2]}
 
@@ -87,6 +90,8 @@ def test_json(tmp_path, n):
     assert found["frame_rate_hz"] == 400 and found["image_shape_px"] == [6, 8] and found["firing_rule"] == "discharges"
     assert found["settings"] == {"k": 3, "range": [1, 2]} and found["warnings"] == ["motion was taken off"]
     assert len(found["units"]) == n and len(found["pairs"]) == n * (n - 1) / 2
+    assert set(found["drive"]) == set(found["columns"]["drive"]) == set(DRIVE_COLUMNS)
+    np.testing.assert_allclose(found["drive"]["drive_hz"], drive_table(result)["drive_hz"], rtol=1e-6)
     for i, unit in enumerate(found["units"]):
         assert set(unit) == {*UNIT_COLUMNS, "firings_s", "twitch_train", "territory_px"} and unit["unit"] == i + 1
         np.testing.assert_allclose(unit["firings_s"], result.firings[i], atol=1e-6)
