@@ -134,8 +134,9 @@ def _run_line(run):
     low, high = snr_db if isinstance(snr_db, list) else (snr_db, snr_db)
     noise = "no noise" if low is None else f"noise of {low:g}-{high:g} dB and {settings['clean_share']:.0%} without"
     units = "-".join(map(str, settings.get("n_units") or (5, 30)))
+    start = f", from the weights of {Path(settings['weights']).name}" if settings.get("weights") else ""
     return (
-        f"- Preset {settings['preset']}, {run['steps_done']:,} steps of {run['batch_size']}: fresh sequences of "
+        f"- Preset {settings['preset']}{start}, {run['steps_done']:,} steps of {run['batch_size']}: fresh sequences of "
         f"scenario {settings['scenario']}, {units} units, {noise}; seed {settings['seed']}, "
         f"{run['hours']:.1f} h on one core."
     )
