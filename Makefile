@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-jax test-openhdemg lint bench figures replicate-small
+.PHONY: demo test test-jax test-openhdemg test-browser lint bench figures replicate-small
 
 demo: $(INSTALLED)
 	@mkdir -p demo
@@ -11,6 +11,7 @@ demo: $(INSTALLED)
 	$(BIN)/muspipe identify demo/recording.h5 --out demo/result --truth demo/truth.h5 --overwrite
 	@echo
 	@echo "Look at demo/result/figure.png: territories and twitch trains found, the truth dashed."
+	@echo "Open demo/result/report.html in a browser: every unit by itself."
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -33,6 +34,15 @@ test-openhdemg: $(INSTALLED) .venv-openhdemg/.installed
 	test -x .venv-openhdemg/bin/python || $(PYTHON) -m venv .venv-openhdemg
 	.venv-openhdemg/bin/python -m pip install --quiet --disable-pip-version-check "openhdemg>=0.1,<0.2"
 	@touch $@
+
+# The report in a real browser: Debian's Chromium and its driver, and Selenium's client, are installed if missing.
+SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
+
+test-browser: $(INSTALLED)
+	command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
+		{ $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends chromium chromium-driver; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test,browser]"
+	$(BIN)/python -m pytest -rs tests/report/test_browser.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -29,12 +29,15 @@ setup(
         "h5py>=3.11",
         "matplotlib>=3.9",
         "tqdm>=4.66",
+        "jinja2>=3.1",  # the page of a report: texts from files are escaped by it, not by hand
+        "bokeh>=3.6",  # its plots: a quarter of Plotly's size in every page, see muspipe/report/plots.py
         "threadpoolctl>=3.5",  # the number of BLAS threads, set where it matters
     ],
     extras_require={
         "cuda": ["tensorflow[and-cuda]>=2.18"],
         "jax": ["jax"],
         "nwb": ["pynwb>=4"],
+        "browser": ["selenium>=4.20"],  # tests/report/test_browser.py: the report in Chromium, see make test-browser
         # setuptools and wheel: tests/test_packaging.py builds without fetching anything; pymust: its estimator of
         # velocity is compared with ours in tests/echoes
         "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.8", "setuptools>=70", "wheel", "pymust>=0.1.9", "pynwb>=4"],

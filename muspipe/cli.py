@@ -26,6 +26,8 @@ COMMANDS = {
         "simulate": "make a simulated recording or data set, with its truth",
         "velocity": "estimate tissue velocity from a scanner's echoes, IQ or RF",
         "identify": "find the motor units of a recording",
+        "report": "write a page of results, to look at in a browser",
+        "figure": "draw a result, or some of its units and a part of its time",
         "export": "write a result for MATLAB, openhdemg, pandas and others",
         "compare": "compare a result with decomposed EMG",
         "evaluate": "measure a method on a simulated data set",

@@ -1,4 +1,4 @@
-"""Files of a folder that appear together or not at all."""
+"""Where results go: one file, or files of a folder that appear together or not at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,29 @@ import tempfile
 from pathlib import Path
 
 from muspipe.errors import InputError
+
+
+def checked_file(path, endings: tuple[str, ...], overwrite: bool, inputs=()) -> Path:
+    """Where to write one file. InputError if that cannot be, before any work is done: another ending, or for one of
+    the reasons of `check_target`."""
+    path = Path(path)
+    if path.suffix.lower() not in endings:
+        listed = ", ".join(endings[:-1]) + (" or " if endings[1:] else "") + endings[-1]
+        raise InputError(f"{path}: expected a file ending in {listed}, got {path.suffix or 'no ending'}")
+    check_target(path, overwrite, inputs)
+    return path
+
+
+def check_target(path: Path, overwrite: bool, inputs=()) -> None:
+    """InputError where a file cannot or must not be written: no folder, something there without `overwrite`, or one of
+    the inputs."""
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: no folder {path.parent}; make it first")
+    for given in inputs:
+        if path.exists() and Path(given).exists() and os.path.samefile(path, given):
+            raise InputError(f"{path}: would replace what is read: choose another name")
+    if path.exists() and (path.is_dir() or not overwrite):
+        raise InputError(f"{path}: exists already; give --overwrite to replace it, or choose another name")
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ FLOORS = (
     ("baselines",),
     ("identification",),
     ("evaluation",),
-    ("export", "figures"),
+    ("export", "figures", "report"),
     ("commands",),
     ("cli", "__main__"),
 )

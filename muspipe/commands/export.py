@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from muspipe.errors import InputError
@@ -24,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0; raises InputError for what the user can mend."""
+    from muspipe.outputs import check_target
     from muspipe.recordings.result import Result
 
     format = FORMATS[args.to]
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     if format.folder:
         _save_folder(format, result, path, args.overwrite)
     else:
-        _refuse(path, args)
+        check_target(path, args.overwrite, [args.result])
         format.save(result, path, **options)
     n_firings = sum(map(len, result.firings))
     print(f"{path}: {result.n_units} motor units, {n_firings} firings ({format.what})")
@@ -70,13 +70,3 @@ def _save_folder(format, result, path, overwrite):
 
     with output_files(path, tuple(TABLES), overwrite) as folder:
         format.save(result, folder)
-
-
-def _refuse(path, args):
-    """InputError where a file cannot or must not be written."""
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path}: no folder {path.parent}; make it first")
-    if path.exists() and Path(args.result).exists() and os.path.samefile(path, args.result):
-        raise InputError(f"{path}: would replace the result: choose another name")
-    if path.exists() and (path.is_dir() or not args.overwrite):
-        raise InputError(f"{path}: exists already; give --overwrite to replace it, or choose another name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -14,10 +15,14 @@ from pathlib import Path
 from muspipe.commands.methods import add_firings, add_method, given_settings
 from muspipe.identification.method import METHODS
 
+FORMATS = ("png", "pdf", "svg")
 OUTPUTS = {
     "result.h5": "territories, twitch trains, firings, scores, settings",
     "firings.csv": "firing times, one row a firing",
     "figure.png": "territories over the velocity map, twitch trains with firings",
+    "report.html": "the same and more, to look at in a browser (not with --no-report)",
+    "figure.pdf": "with --figure-format pdf",
+    "figure.svg": "with --figure-format svg",
     "metrics.json": "agreement with the truth (with --truth)",
 }
 
@@ -33,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variable", metavar="NAME", help="name of the velocity array in the file (default: velocity)")
     parser.add_argument("--axes", metavar="HWT", help="order of the array's axes: height, width, time (default: HWT)")
     parser.add_argument("--overwrite", action="store_true", help="replace the results of an earlier run in DIR")
+    parser.add_argument("--no-report", action="store_true", help="do not write report.html")
+    parser.add_argument(
+        "--figure-format", action="append", choices=FORMATS, help="of the figure (default: png); may be repeated"
+    )
     parser.add_argument("--truth", metavar="FILE", help="result file with the true motor units, to compare with")
 
 
@@ -41,24 +50,30 @@ def run(args: argparse.Namespace) -> int:
 
     _refuse_inputs_as_outputs(args)
     with output_files(args.out, tuple(OUTPUTS), args.overwrite) as folder:
-        result, metrics, doubts = _identify_into(folder, args)
+        result, metrics = _identify_into(folder, args)
+        written = [name for name in OUTPUTS if (folder / name).exists()]
     _print_summary(args, result)
-    for warning in (*doubts, *result.warnings):
+    for warning in result.warnings:
         print(f"note: {warning}", file=sys.stderr)
     if metrics is not None:
         _print_metrics(args.truth, metrics)
     print("\nWritten:")
-    for name in OUTPUTS:
-        if name != "metrics.json" or metrics is not None:
-            print(f"  {Path(args.out) / name}")
+    for name in written:
+        print(f"  {Path(args.out) / name}")
     return 0
 
 
 def _identify_into(folder, args):
-    """Write all files into `folder`. Returns (result, metrics or None, what is doubtful about the recording)."""
+    """Write all files into `folder`. Returns (result, metrics or None)."""
     from tqdm import tqdm
 
-    with tqdm(total=4, desc="reading", bar_format="{desc:<12} {bar:24} {elapsed}", leave=False, disable=None) as bar:
+    with tqdm(
+        total=4 + (not args.no_report),
+        desc="reading",
+        bar_format="{desc:<12} {bar:24} {elapsed}",
+        leave=False,
+        disable=None,
+    ) as bar:
 
         def step(name):
             bar.update()
@@ -73,18 +88,26 @@ def _identify_into(folder, args):
         truth = _load_truth(args.truth, recording) if args.truth else None
         step("identifying")
         result = identify(recording, method=args.method, firings=args.firings, **given_settings(args))
+        result = dataclasses.replace(result, warnings=(*doubts, *result.warnings))
         metrics = compare(result, truth, args.firings) if truth else None
         step("drawing")
         from muspipe.figures.identification import draw_identification
 
-        draw_identification(recording, result, truth).savefig(folder / "figure.png", dpi=200)
+        figure = draw_identification(result, truth)
+        for ending in args.figure_format or ["png"]:
+            figure.savefig(folder / f"figure.{ending}", dpi=200)
         step("writing")
         result.save(folder / "result.h5")
         save_firings(result, folder / "firings.csv")
         if metrics is not None:
             plain = {key: None if math.isnan(value) else value for key, value in metrics.items()}  # JSON has no NaN
             (folder / "metrics.json").write_text(json.dumps(plain, indent=2) + "\n")
-    return result, metrics, doubts
+        if not args.no_report:
+            step("reporting")
+            from muspipe.report.page import write_report
+
+            write_report([result], folder / "report.html")
+    return result, metrics
 
 
 def _load(args):

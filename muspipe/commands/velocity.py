@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from muspipe.echoes.options import Scan, VelocityOptions
 from simulator.shared import settings
@@ -32,9 +31,10 @@ def run(args: argparse.Namespace) -> int:
     from muspipe.echoes.readers import naming, open_echoes
     from muspipe.echoes.velocity import Plan
     from muspipe.echoes.velocity_file import write_velocity
+    from muspipe.outputs import checked_file
 
     options = VelocityOptions(**settings.given(args, VelocityOptions))
-    path = _checked_out(args)
+    path = checked_file(args.out, (".h5", ".hdf5"), args.overwrite, [args.echoes])
     with open_echoes(args.echoes, variable=args.variable, axes=args.axes, **settings.given(args, Scan)) as echoes:
         plan = Plan(echoes, options)
         with tqdm(total=echoes.n_frames, unit="frame", disable=None, leave=False) as bar, naming(args.echoes):
@@ -48,21 +48,3 @@ def run(args: argparse.Namespace) -> int:
         f"{float(findings.quality.mean()):.2f} on average, up to {echoes.scan.fastest_mm_s:.3g} mm/s without aliasing"
     )
     return 0
-
-
-def _checked_out(args) -> Path:
-    """Where to write. InputError if that cannot be, before any work is done."""
-    import os
-
-    from muspipe.errors import InputError
-
-    path = Path(args.out)
-    if path.suffix.lower() not in (".h5", ".hdf5"):
-        raise InputError(f"{path}: expected a file ending in .h5, got {path.suffix or 'no ending'}")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path}: no folder {path.parent}; make it first")
-    if path.exists() and Path(args.echoes).exists() and os.path.samefile(path, args.echoes):
-        raise InputError(f"{path}: would replace the echoes: choose another name")
-    if path.exists() and (path.is_dir() or not args.overwrite):
-        raise InputError(f"{path}: exists already; give --overwrite to replace it, or choose another name")
-    return path

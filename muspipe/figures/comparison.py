@@ -53,7 +53,7 @@ def draw_comparison(recording: Recording, found: MotorUnits, truth: MotorUnits, 
 
         map_axes = add_axes(LEFT, TOP, MAP_WIDTH, map_height)
         bar_axes = add_axes(LEFT, TOP + map_height + COLOURBAR_DROP, MAP_WIDTH, COLOURBAR_HEIGHT)
-        identification.draw_rms_velocity(map_axes, bar_axes, recording)
+        identification.draw_rms_velocity(map_axes, bar_axes, recording.velocity_rms, recording)
         _draw_territories(map_axes, found, truth, rows, colours)
         mm_per_pt = recording.image_shape[1] * recording.pixel_mm / MAP_WIDTH / 72
         identification.number_territories(map_axes, shown, _names(rows), colours, recording.pixel_mm, mm_per_pt)

@@ -52,4 +52,5 @@ def identify(
         source={"name": recording.source_name, "sha256": recording.source_sha256},
         warnings=warnings,
         left_out_frames=prepared.left_out_frames,
+        velocity_rms=recording.velocity_rms,
     )

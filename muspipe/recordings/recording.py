@@ -84,6 +84,12 @@ class Recording:
         """Length [s]."""
         return self.n_frames / self.frame_rate_hz
 
+    @property
+    def velocity_rms(self) -> np.ndarray:
+        """float32 (H, W): root mean square of the velocity over time, in `velocity_unit`."""
+        power = np.einsum("hwt,hwt->hw", self.velocity, self.velocity, dtype=np.float64)
+        return np.sqrt(power / self.n_frames).astype(np.float32)
+
 
 def check_number(value, quantity: str, unit: str, allowed: tuple[float, float], mend: str) -> float:
     """`value` as a float if it is a real number in the closed range `allowed`; InputError with `mend` otherwise."""

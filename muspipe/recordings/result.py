@@ -44,6 +44,12 @@ DATASETS = {
         "share of the twitch train's power that the firings explain, 0 to 1; NaN: not told",
     ),
     "left_out_frames": ("int64", "frame", "1", "frames, from 0, that were left out and filled from those about them"),
+    "velocity_rms": (
+        "float32",
+        "height, width",
+        "velocity_unit",
+        "root mean square of the recording's velocity over time, to draw territories on; left out if not known",
+    ),
 }
 """Every dataset of a result file; unit, axes and description are stored as its attributes ("velocity_unit" stands for
 the recording's)."""
@@ -74,6 +80,7 @@ LATER = {
     "firing_latencies": None,
     "firing_confidences": None,
     "firing_rule": "",
+    "velocity_rms": None,
 }
 """What files of earlier versions lack, and what it was."""
 
@@ -100,6 +107,8 @@ class Result(MotorUnits):
     """Version of muspipe that identified the units."""
     left_out_frames: np.ndarray = field(default_factory=lambda: LATER["left_out_frames"])
     """int64 (k,): frames, from 0, that hold no data of their own: filled from those about them."""
+    velocity_rms: np.ndarray | None = None
+    """float32 (H, W), in `velocity_unit`: root mean square of the recording's velocity over time; None: not known."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -115,6 +124,11 @@ class Result(MotorUnits):
             convert(self, name, np.full(self.n_units, np.nan, dtype) if given is None else np.asarray(given, dtype))
             shape = getattr(self, name).shape
             require(shape == (self.n_units,), f"{name}: expected shape ({self.n_units},)", shape)
+        if self.velocity_rms is not None:
+            convert(self, "velocity_rms", np.asarray(self.velocity_rms, np.float32))
+            expected = f"velocity_rms: expected shape {self.image_shape}"
+            require(self.velocity_rms.shape == self.image_shape, expected, self.velocity_rms.shape)
+            require(np.isfinite(self.velocity_rms).all(), "velocity_rms: expected finite values", "NaN or infinity")
 
     @property
     def onsets(self) -> list[np.ndarray]:
@@ -141,7 +155,9 @@ class Result(MotorUnits):
 
     def _fill(self, file):
         for name, (dtype, axes, unit, description) in DATASETS.items():
-            unit = self.velocity_unit if name == "twitch_trains" else unit
+            unit = self.velocity_unit if unit == "velocity_unit" else unit
+            if name in LATER and getattr(self, name) is None:
+                continue
             if dtype is FIRINGS:
                 dataset = file.create_dataset(name, (self.n_units,), dtype)
                 for i, times_s in enumerate(self.firings):
@@ -206,6 +222,7 @@ class Result(MotorUnits):
                 version=attributes["muspipe_version"],
                 warnings=json.loads(attributes["warnings"]),
                 left_out_frames=arrays["left_out_frames"],
+                velocity_rms=arrays["velocity_rms"],
             )
 
 

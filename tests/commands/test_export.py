@@ -49,7 +49,7 @@ def test_another_place_and_the_date_of_the_session(result, tmp_path, capsys):
         ("nothing.h5 --to mat", "nothing.h5: expected a result file, no such file"),
         ("result.h5 --to pdf", "invalid choice: 'pdf'"),
         ("result.h5", "--to"),
-        ("result.h5 --to mat --out result.h5 --overwrite", "would replace the result"),
+        ("result.h5 --to mat --out result.h5 --overwrite", "would replace what is read"),
         ("result.h5 --to mat --out no/such/a.mat", "no folder no/such; make it first"),
         ("result.h5 --to mat --out . --overwrite", "exists already"),
         ("result.h5 --to csv --out result.h5", "expected a folder for the output, got a file"),

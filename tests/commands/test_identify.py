@@ -19,7 +19,7 @@ from muspipe.cli import main
 from muspipe.outputs import output_files
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = ["figure.png", "firings.csv", "metrics.json", "result.h5"]
+ALL = ["figure.png", "firings.csv", "metrics.json", "report.html", "result.h5"]
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_files_and_summary(recording, tmp_path, capsys, fake_method):
     out = tmp_path / "new" / "out"
     words = ["--method", "fake", "--firings", "paper"]  # whose firings are the maxima of the sine
     assert main(["identify", str(recording), "--out", str(out), *words]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["figure.png", "firings.csv", "result.h5"]
+    assert sorted(path.name for path in out.iterdir()) == ["figure.png", "firings.csv", "report.html", "result.h5"]
     result = Result.load(out / "result.h5")
     assert result.n_units == 1 and result.method == "fake" and result.source["name"] == "recording.h5"
     with open(out / "firings.csv", newline="") as file:
@@ -74,7 +74,9 @@ def test_files_and_summary(recording, tmp_path, capsys, fake_method):
     (row,) = [line.split() for line in text.splitlines() if line.startswith("   1 ")]
     # 6 x 10 pixels of 0.5 mm from the left: centre (1.5, 2.5) mm; 15 mm2 is a disc of 4.4 mm; 10 Hz; score 0.5
     assert row == ["1", "1.5", "2.5", "4.4", "2", "10.0", "0.50"]
-    assert str(out / "figure.png") in text and "metrics.json" not in text
+    assert str(out / "figure.png") in text and str(out / "report.html") in text and "metrics.json" not in text
+    page = (out / "report.html").read_text()
+    assert "1 motor unit found by fake" in page and "recording.h5" in page
 
 
 def test_firings_by_the_rule_that_is_asked_for(recording, tmp_path, capsys, fake_method):
@@ -122,10 +124,18 @@ def test_existing_results_need_overwrite_and_then_all_go(recording, truth, tmp_p
     assert main(["identify", *map(str, arguments), "--truth", str(truth)]) == 0
     (out / "notes.txt").write_text("mine")
     capsys.readouterr()
-    refused(capsys, tmp_path, arguments, "result.h5, firings.csv, figure.png, metrics.json exists: give --overwrite")
-    assert main(["identify", *map(str, arguments), "--overwrite"]) == 0
+    refused(capsys, tmp_path, arguments, "firings.csv, figure.png, report.html, metrics.json exists: give --overwrite")
+    others = ["--no-report", "--figure-format", "pdf", "--figure-format", "svg"]
+    assert main(["identify", *map(str, arguments), "--overwrite", *others]) == 0
+    assert (out / "figure.pdf").read_bytes().startswith(b"%PDF") and "<svg" in (out / "figure.svg").read_text()
     # The metrics of the first run say nothing about the second's result.
-    assert sorted(path.name for path in out.iterdir()) == ["figure.png", "firings.csv", "notes.txt", "result.h5"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "figure.pdf",
+        "figure.svg",
+        "firings.csv",
+        "notes.txt",
+        "result.h5",
+    ]
 
 
 def test_overwrite_is_asked_for_before_the_work(tmp_path, capsys):
@@ -216,7 +226,7 @@ def test_full_disk(recording, tmp_path, capsys, monkeypatch, fake_method, where)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(where, full)
-    message = "nothing was written (result.h5, firings.csv, figure.png, metrics.json): No space left on device"
+    message = "report.html, figure.pdf, figure.svg, metrics.json): No space left on device"
     refused(capsys, tmp_path, [*arguments, "--overwrite"], message)
     refused(capsys, tmp_path, [recording, "--out", tmp_path / "other", "--method", "fake"], message)
 

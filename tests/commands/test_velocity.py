@@ -98,7 +98,7 @@ def test_warnings_are_printed_and_kept(echoes, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--out", "a.mat"], "a.mat: expected a file ending in .h5, got .mat"),
+        (["--out", "a.mat"], "a.mat: expected a file ending in .h5 or .hdf5, got .mat"),
         (["--out", "no/where/a.h5"], "no folder"),
         (["--estimator", "guess"], "--estimator: expected one of kasai, loupas, got 'guess'"),
         (["--positive", "up"], "--positive: expected one of towards, away"),
@@ -128,7 +128,7 @@ def test_nothing_is_replaced_unasked_nor_half_written(echoes, tmp_path, capsys):
     assert main(["velocity", str(echoes), "--out", str(out)]) == 2
     assert "exists already; give --overwrite" in capsys.readouterr().err
     assert main(["velocity", str(echoes), "--out", str(echoes), "--overwrite"]) == 2
-    assert "would replace the echoes" in capsys.readouterr().err
+    assert "would replace what is read" in capsys.readouterr().err
     assert out.read_bytes() == b"mine" and list(tmp_path.iterdir()) == [out]
 
 

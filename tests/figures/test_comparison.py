@@ -9,7 +9,7 @@ from experiments import fig07_08
 from muspipe.figures.comparison import MISSED, draw_comparison
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.units import MotorUnits
-from tests.figures.test_identification import simulated
+from tests.figures.test_identification import recorded
 
 
 def lines_of(axes, style):
@@ -74,7 +74,7 @@ def test_agreement_stands_beside_each_row(three_of_four):
 
 @pytest.mark.parametrize("n_found", [0, 5])
 def test_nothing_or_all_found(n_found):
-    recording, truth = simulated(5)
+    recording, truth = recorded(5)
     found = MotorUnits(
         truth.territories[:n_found], truth.twitch_trains[:n_found], np.ones(n_found), 400, truth.pixel_mm
     )
@@ -86,7 +86,7 @@ def test_nothing_or_all_found(n_found):
 
 @pytest.mark.parametrize("n", [5, 15])
 def test_no_text_overlaps_another_or_leaves_the_page(n):
-    recording, truth = simulated(n, seed=2020)
+    recording, truth = recorded(n, seed=2020)
     figure = draw_comparison(recording, truth, truth, "13 of 15")
     renderer = figure.canvas.get_renderer()
     figure.draw(renderer)

@@ -113,3 +113,12 @@ def test_cleaned_images_keep_the_rest_and_are_not_checked(velocity):
     cleaned = recording.with_velocity(0 * velocity)
     assert not cleaned.velocity.any() and recording.velocity.any()
     assert (cleaned.frame_rate_hz, cleaned.pixel_mm, cleaned.n_frames) == (400.0, 0.625, 100)
+
+
+def test_rms_of_velocity_by_hand():
+    """3 in 1 frame of 4, -1 in the others: (9 + 3) / 4 = 3."""
+    values = np.full((8, 8, 100), -1.0)
+    values[..., ::4] = 3
+    rms = Recording(values, 400, 0.5).velocity_rms
+    assert rms.dtype == np.float32
+    np.testing.assert_allclose(rms, np.full((8, 8), 3**0.5), rtol=1e-6)

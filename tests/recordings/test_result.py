@@ -31,6 +31,7 @@ def make(n=2, **changes):
         velocity_unit="mm/s",
         warnings=("3 frames stand out", "motion was taken off"),
         left_out_frames=[7, 8, 40],
+        velocity_rms=np.arange(80).reshape(8, 10) / 8,
     )
     return Result(**(fields | changes))
 
@@ -40,7 +41,8 @@ def test_round_trip(tmp_path, n):
     saved = make(n)
     saved.save(tmp_path / "result.h5")
     loaded = Result.load(tmp_path / "result.h5")
-    for name in ("territories", "twitch_trains", "scores", "left_out_frames", "firing_latencies", "firing_confidences"):
+    arrays = ("territories", "twitch_trains", "scores", "left_out_frames", "firing_latencies", "firing_confidences")
+    for name in (*arrays, "velocity_rms"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(saved, name))
         assert getattr(loaded, name).dtype == getattr(saved, name).dtype
     assert len(loaded.firings) == n
@@ -73,7 +75,7 @@ def test_file_explains_itself_and_is_reproducible(tmp_path):
         for dataset in (*(file[name] for name in DATASETS), *properties):
             assert set(dataset.attrs) == {"unit", "axes", "description"}
             assert dataset.ndim == len(dataset.attrs["axes"].split(", "))
-        assert file["twitch_trains"].attrs["unit"] == "mm/s"
+        assert file["twitch_trains"].attrs["unit"] == file["velocity_rms"].attrs["unit"] == "mm/s"
         json.loads(file.attrs["settings"])
 
 
@@ -90,9 +92,13 @@ def test_discharge_properties_stand_in_the_file_and_onsets_come_before_the_firin
 def test_a_file_of_an_earlier_version(tmp_path):
     make().save(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5", "a") as file:
-        del file["left_out_frames"], file.attrs["warnings"]
+        del file["left_out_frames"], file["velocity_rms"], file.attrs["warnings"]
     loaded = Result.load(tmp_path / "a.h5")
+    assert loaded.velocity_rms is None
     assert loaded.warnings == () and loaded.left_out_frames.tolist() == [] and loaded.n_units == 2
+    loaded.save(tmp_path / "a.h5")  # what is not known is not invented
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert set(DATASETS) - set(file) == {"velocity_rms"}
 
 
 def test_units_of_a_recording(velocity):
@@ -137,6 +143,8 @@ def test_geometry_by_hand():
         ({"firing_confidences": np.zeros((2, 2))}, "firing_confidences: expected shape"),
         ({"frame_rate_hz": 0}, "frame_rate_hz"),
         ({"pixel_mm": np.nan}, "pixel_mm"),
+        ({"velocity_rms": np.zeros((8, 9))}, "velocity_rms: expected shape .8, 10., got .8, 9."),
+        ({"velocity_rms": np.full((8, 10), np.nan)}, "velocity_rms: expected finite"),
     ],
 )
 def test_arrays_that_do_not_fit(changes, message):

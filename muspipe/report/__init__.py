@@ -1,0 +1,1 @@
+"""One HTML page of results, to look at without a network."""
