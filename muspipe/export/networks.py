@@ -11,7 +11,7 @@ import numpy as np
 
 from muspipe.errors import InputError
 from muspipe.models import weight_files
-from muspipe.models.pretrained import load_model
+from muspipe.models.pretrained import load_model, names
 from muspipe.training.run_folder import RunFolder, write_json
 from simulator.shared.files import atomic_path, sha256_of_file
 
@@ -96,11 +96,13 @@ def export_card(name: str, folder, evaluations) -> Path:
 
 
 def training_facts(run: RunFolder) -> dict:
-    """What a run did, for the card; no folders, which mean nothing elsewhere."""
+    """What a run did, for the card; no folders, which mean nothing elsewhere, but networks of the package."""
     plan, summary = run.read_plan(), run.read_summary()
     settings, schedule = dataclasses.asdict(plan.settings), dataclasses.asdict(plan.schedule)
+    if settings["weights"] not in names():
+        settings["weights"] = None
     return {
-        "settings": {key: value for key, value in settings.items() if value is not None and key != "weights"},
+        "settings": {key: value for key, value in settings.items() if value is not None},
         "phases": schedule["phases"],
         "batch_size": schedule["batch_size"],
         "steps_done": summary["step"],
