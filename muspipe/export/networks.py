@@ -46,12 +46,14 @@ KINDS = {
         {"roa": "RoA"},
     ),
 }
-LIMITS_DISCS = """- Trained and measured on simulated sequences alone. How it does on recordings with a reference, such as
+LIMITS_DISCS = """\
+- Trained and measured on simulated sequences alone. How it does on recordings with a reference, such as
   needle EMG, is not known.
 - Territories of 2.5-10 mm that lie wholly in the image, firing at 8-13 Hz, with twitches of one shape; 1-30 of them.
 - White noise of 8-30 dB, independent from pixel to pixel. Correlated noise, clutter and probe motion were never seen.
 - Velocity is positive in the direction of contraction."""
-LIMITS_ALL = """- Trained and measured on simulated sequences alone. How it does on recordings with a reference, such as
+LIMITS_ALL = """\
+- Trained and measured on simulated sequences alone. How it does on recordings with a reference, such as
   needle EMG, is not known.
 - Territories of 1.5-18 mm, discs or irregular, with tissue that is dragged along, firing at 5-30 Hz; up to 40 of them.
 - Noise that is white, or that of velocity estimated from echoes of 8-32 dB. Motion of the whole muscle is taken off
