@@ -7,8 +7,8 @@ INSTALLED := $(VENV)/.installed
 
 demo: $(INSTALLED)
 	@mkdir -p demo
-	$(BIN)/muspipe simulate --recording demo/recording.h5 --truth demo/truth.h5 --units 15 --snr-db 20 --seed 2020 --overwrite
-	$(BIN)/muspipe identify demo/recording.h5 --out demo/result --truth demo/truth.h5 --overwrite
+	$(BIN)/muspipe simulate --recording demo/iq.h5 --truth demo/truth.h5 --scenario echo --iq --units 10 --snr-db 25 --seed 2020 --overwrite
+	$(BIN)/muspipe identify demo/iq.h5 --out demo/result --truth demo/truth.h5 --overwrite
 	@echo
 	@echo "Look at demo/result/figure.png: territories and twitch trains found, the truth dashed."
 	@echo "Open demo/result/report.html in a browser: every unit by itself."

@@ -176,7 +176,8 @@ def drawn(cells):
                     if value:
                         at = y + 0.22 * (k - (len(colours) - 1) / 2)
                         axis.plot(value[0], at, marker, color=colour, ms=5, mfc=colour if units == 15 else "white")
-        axis.set_xlim(-0.02, 1.02)
+        shown = [cell[metric][0] for key, cell in cells.items() if key[1] and metric in cell]
+        axis.set_xlim(np.floor(10 * min(shown, default=0)) / 10 - 0.01, 1.01)  # all of it, and no more
         axis.set_xlabel(metric)
         axis.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(range(len(names)), [CASES[name].title for name in names])
