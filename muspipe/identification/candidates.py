@@ -60,6 +60,8 @@ class Candidates:
     """bool (m, H, W): the network's; the same as `shapes` where it has none"""
     signals: np.ndarray
     """float32 (m, T) of all shapes together, by least squares"""
+    trains: np.ndarray
+    """float32 (m, T) of the separation, NaN where it has none"""
     network_scores: np.ndarray
     """(m,), 0 where the network sees nothing"""
     separation_scores: np.ndarray
@@ -72,8 +74,9 @@ class Candidates:
 
 
 def joined(recording: Recording, seen, separated) -> Candidates:
-    """Candidates from (territories (n, H, W), scores (n,)) of the network and of the separation."""
-    (masks, scores), (shapes, own_scores) = seen, separated
+    """Candidates from (territories (n, H, W), scores (n,)) of the network and (territories, scores, trains (n, T)) of
+    the separation."""
+    (masks, scores), (shapes, own_scores, own_trains) = seen, separated
     agreement = iou(masks, shapes)
     rows, columns = linear_sum_assignment(agreement, maximize=True)
     same = agreement[rows, columns] > SAME_IOU
@@ -85,11 +88,14 @@ def joined(recording: Recording, seen, separated) -> Candidates:
     separation_scores = np.zeros(len(all_shapes))
     separation_scores[rows] = own_scores[columns]
     separation_scores[len(masks) :] = own_scores[alone]
+    trains = np.full((len(all_shapes), recording.n_frames), np.nan, np.float32)
+    trains[rows], trains[len(masks) :] = own_trains[columns], own_trains[alone]
     velocity = recording.velocity.reshape(-1, recording.n_frames)
     return Candidates(
         shapes=all_shapes,
         outlines=np.concatenate([masks, shapes[alone]]),
         signals=fit_signals(flat(all_shapes), velocity, ridge=1e-2),
+        trains=trains,
         network_scores=np.concatenate([scores, np.zeros(len(alone))]),
         separation_scores=separation_scores,
     )

@@ -36,8 +36,12 @@ class Hybrid:
     segmentation: str = setting(
         "seg-outline", "segmentation network: one of the package's, a weight file or a run folder"
     )
-    signals: str = setting("network", "how twitch trains are computed", choices=SIGNALS)
-    twitch: str = setting("twitch-refit", 'twitch network, for signals "network"')
+    signals: str = setting(
+        "separation",
+        "how twitch trains are computed; separation: its own, and by the network those of units that it has not found",
+        choices=("separation", *SIGNALS),
+    )
+    twitch: str = setting("twitch-refit", 'twitch network, for signals "separation" and "network"')
     min_score: float = setting(0.35, "units that are less likely motor units are dropped", least=0, most=1)
     seen_score: float = setting(0.2, "what the network sees with a lower score is no candidate", least=0, most=1)
     same_iou: float = setting(0.8, "of two units with a higher IoU the less likely one is dropped", least=0, most=1)
@@ -47,7 +51,7 @@ class Hybrid:
         check(self)
 
     def networks(self) -> dict[str, str]:
-        return {"segmentation": self.segmentation} | twitch_networks(self.signals, self.twitch)
+        return {"segmentation": self.segmentation} | twitch_networks(self._kind, self.twitch)
 
     @one_blas_thread()
     def find(self, recording: Recording) -> MotorUnits:
@@ -60,8 +64,21 @@ class Hybrid:
         if not len(kept):
             return MotorUnits.none(recording)
         territories = found.shapes[kept]
-        trains = trains_of(self.signals, recording, territories, self.twitch)
+        trains = self._trains(recording, territories, found.trains[kept])
         return MotorUnits.of(recording, territories, trains, likely[kept], warnings)
+
+    @property
+    def _kind(self):
+        """Of SIGNALS: how trains are computed that the separation does not have, or all."""
+        return "network" if self.signals == "separation" else self.signals
+
+    def _trains(self, recording, territories, separated):
+        """float32 (n, T). separated: those of the separation, NaN where it has none."""
+        known = np.isfinite(separated).all(axis=1) & (self.signals == "separation")
+        if known.all():
+            return separated
+        trains = trains_of(self._kind, recording, territories, self.twitch)
+        return np.where(known[:, None], separated, trains)
 
     def candidates(self, recording: Recording) -> tuple[Candidates, np.ndarray, tuple[str, ...]]:
         """All candidates of a recording, their features (m, F), and warnings of the separation."""
@@ -69,7 +86,7 @@ class Hybrid:
         if separation is not None:
             separation = self.ica.resolve(separation)
             units = self.ica.units(separation)
-        found = joined(recording, self.look(recording), (units.territories, units.scores))
+        found = joined(recording, self.look(recording), (units.territories, units.scores, units.twitch_trains))
         return found, features(recording, found, separation), units.warnings
 
     def look(self, recording: Recording) -> tuple[np.ndarray, np.ndarray]:

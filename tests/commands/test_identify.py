@@ -182,7 +182,7 @@ def bad_inputs(folder, velocity):
     yield [good, *options, *out, "--axes", "abc"], "axes: expected"
     yield [good, *options, *out, "--method", "magic"], "unknown method 'magic'"
     yield [good, *options, *out, "--method", "ica", "--signals", "network"], "method 'ica' has no setting 'signals'"
-    yield [good, *options, *out, "--method", "hybrid", "--signals", "loud"], "signals: expected one of mean, least"
+    yield [good, *options, *out, "--method", "hybrid", "--signals", "loud"], "signals: expected one of separation"
     separation = [good, *options, *out, "--method", "ica", "--set"]
     yield [*separation, "min_score=nan"], "min_score: expected a number from 0, got nan"
     yield [*separation, "min_score=high"], "min_score: expected a number from 0, got 'high'"

@@ -27,6 +27,12 @@ def none():
     return np.zeros((0, 64, 64), bool), np.zeros(0)
 
 
+def separated(masks, scores):
+    """What a separation says of units: their trains are those of their numbers."""
+    trains = np.arange(len(masks), dtype=np.float32)[:, None] * np.ones((1, 400), np.float32)
+    return masks, np.asarray(scores, float), trains
+
+
 def table(found, given):
     return {name: column for name, column in zip(FEATURES, features(given, found, None).T, strict=True)}
 
@@ -34,23 +40,24 @@ def table(found, given):
 def test_what_both_find_is_one_candidate_with_the_separations_shape():
     masks, given = recording()
     seen = discs(CENTRES[:2] + 1, np.full(2, 6.5), (64, 64)), np.array([0.9, 0.3])
-    found = joined(given, seen, (masks[1:], np.array([0.8, 0.7])))
+    found = joined(given, seen, separated(masks[1:], [0.8, 0.7]))
     assert len(found.shapes) == 3
     np.testing.assert_array_equal(found.network_scores, [0.9, 0.3, 0])
     np.testing.assert_array_equal(found.separation_scores, [0, 0.8, 0.7])
     np.testing.assert_array_equal(found.shapes, [seen[0][0], masks[1], masks[2]])
     np.testing.assert_array_equal(found.outlines, [seen[0][0], seen[0][1], masks[2]])
+    np.testing.assert_array_equal(found.trains[:, 0], [np.nan, 0, 1])
 
 
 def test_nobody_finds_anything():
     _, given = recording()
-    found = joined(given, none(), none())
+    found = joined(given, none(), separated(*none()))
     assert found.shapes.shape == (0, 64, 64) and features(given, found, None).shape == (0, len(FEATURES))
 
 
 def test_features_of_units_that_are_clear():
     masks, given = recording()
-    found = joined(given, (masks[:2], np.array([0.5, 0.9])), (masks[1:], np.array([0.8, 0.7])))
+    found = joined(given, (masks[:2], np.array([0.5, 0.9])), separated(masks[1:], [0.8, 0.7]))
     facts = table(found, given)
     np.testing.assert_allclose(facts["network_logit"], [0, np.log(9), NOTHING_SEEN], rtol=1e-5)
     np.testing.assert_allclose(facts["separation_score"], [0, 0.8, 0.7], rtol=1e-6)
@@ -69,7 +76,7 @@ def test_features_of_units_that_are_clear():
 def test_a_copy_is_told_from_the_better_one():
     masks, given = recording()
     copy = discs(CENTRES[:1] + 1.0, np.array([3.0]), (64, 64))
-    found = joined(given, (np.concatenate([masks[:1], copy]), np.array([0.9, 0.4])), none())
+    found = joined(given, (np.concatenate([masks[:1], copy]), np.array([0.9, 0.4])), separated(*none()))
     facts = table(found, given)
     assert facts["overlap"].tolist() == [0, 1]  # it lies inside the other
     assert facts["nested"][1] == pytest.approx(copy.sum() / masks[0].sum(), rel=1e-5)
@@ -78,14 +85,14 @@ def test_a_copy_is_told_from_the_better_one():
 def test_a_territory_drawn_too_small_has_no_contrast():
     masks, given = recording()
     small = discs(CENTRES[:1], np.array([3.0]), (64, 64))
-    facts = table(joined(given, (small, np.array([0.9])), none()), given)
+    facts = table(joined(given, (small, np.array([0.9])), separated(*none())), given)
     assert facts["contrast"][0] == pytest.approx(1, abs=0.02)
 
 
 def test_noise_has_no_signal():
     _, given = recording()
     nothing = discs(np.array([[40.0, 8.0]]), np.array([5.0]), (64, 64))
-    facts = table(joined(given, (nothing, np.array([0.9])), none()), given)
+    facts = table(joined(given, (nothing, np.array([0.9])), separated(*none())), given)
     assert facts["log_signal_to_noise"][0] == pytest.approx(0, abs=0.15)
     assert facts["smoothness"][0] < 0.4
 
@@ -113,5 +120,5 @@ def test_clear_units_are_believed_and_noise_is_not():
     masks, given = recording()
     nothing = discs(np.array([[40.0, 8.0]]), np.array([5.0]), (64, 64))
     seen = np.concatenate([masks, nothing]), np.array([0.9, 0.9, 0.9, 0.4])
-    likely = belief(features(given, joined(given, seen, (masks, np.full(3, 0.9))), None))
+    likely = belief(features(given, joined(given, seen, separated(masks, np.full(3, 0.9))), None))
     assert likely[:3].min() > 0.5 > likely[3]

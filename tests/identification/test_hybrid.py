@@ -14,6 +14,7 @@ from muspipe.identification.hybrid import Hybrid
 from muspipe.recordings.simulated import recording_of
 from muspipe.territories import discs
 from simulator import SimulationConfig, simulate
+from simulator.shared.threads import one_blas_thread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,3 +109,16 @@ def test_signals_of_the_other_kinds(sequence, recording):
     mean = Told(sees=sequence.territories, signals="mean").find(recording)
     np.testing.assert_array_equal(own.territories, mean.territories)
     assert not np.allclose(own.twitch_trains, mean.twitch_trains)
+
+
+def test_trains_are_those_of_the_separation_where_it_has_them(sequence, recording):
+    """Of the unit that it overlooks, the train is computed from its territory."""
+    ica = Poorer(diameter_mm=(1.2, 20.0), min_score=0.1)
+    both = Told(ica=ica, sees=sequence.territories, signals="separation").find(recording)
+    network = Told(ica=ica, sees=sequence.territories, signals="network").find(recording)
+    np.testing.assert_array_equal(both.territories, network.territories)
+    alike = (both.twitch_trains == network.twitch_trains).all(axis=1)
+    assert alike.sum() == 1 and both.n_units == 6
+    with one_blas_thread():  # as within the method: which unit is the first may depend on the threads
+        own = ica.units(ica.resolve(ica.separate(recording))).twitch_trains
+    assert all(np.isclose(train, own, atol=1e-3).all(axis=1).any() for train in both.twitch_trains[~alike])

@@ -100,7 +100,11 @@ def test_methods_by_name(name):
         ("deep", {"signals": "ica"}, "signals: expected one of mean, least-squares, network, got 'ica'"),
         ("deep", {"mask_level": -0.1}, "mask_level: expected a number from 0 to 1 or none, got -0.1"),
         ("deep", {"segmentation": 3}, "segmentation: expected text, got 3"),
-        ("hybrid", {"signals": "loud"}, "signals: expected one of mean, least-squares, network, got 'loud'"),
+        (
+            "hybrid",
+            {"signals": "loud"},
+            "signals: expected one of separation, mean, least-squares, network, got 'loud'",
+        ),
         ("hybrid", {"ica.link_window_s": 0}, "ica.link_window_s: expected a number above 0 [s], got 0"),
         ("hybrid", {"ica": 3}, "ica: expected TunedICA or a dictionary of its settings, got 3"),
     ],
