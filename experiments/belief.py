@@ -24,12 +24,9 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import matplotlib
 import numpy as np
-
-matplotlib.use("agg")
-import matplotlib.pyplot as plt
 from cases import CASES, sequence_of
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from simulator.shared.files import atomic_path
@@ -195,7 +192,8 @@ def reliability(likely, true):
 
 
 def drawn(rows):
-    figure, axis = plt.subplots(figsize=(4.6, 4.2), layout="constrained")
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axis = figure.subplots()
     axis.plot([0, 1], [0, 1], color="0.6", lw=1)
     _, _, n, score, share = np.array(rows).T
     error = 1.96 * np.sqrt(share * (1 - share) / n)

@@ -21,12 +21,10 @@ from collections import defaultdict
 from concurrent.futures import as_completed
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-
-matplotlib.use("agg")
-import matplotlib.pyplot as plt
 from cases import CASES, sequence_of
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from tqdm import tqdm
 
 from simulator.shared.files import atomic_path
@@ -163,7 +161,8 @@ def drawn(cells):
     methods = _methods(cells)
     names = [name for name in CASES if any((name, units, m) in cells for units in (5, 15) for m in methods)]
     size = 11, 0.42 * len(names) + 1.6
-    figure, axes = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
     colours = dict(zip(methods, ("#D55E00", "#0072B2", "#009E73", "#CC79A7"), strict=False))
     for axis, metric, which in zip(axes, ("recall", "precision"), (0, 1), strict=True):
         for y, name in enumerate(names):
@@ -182,11 +181,11 @@ def drawn(cells):
         axis.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(range(len(names)), [CASES[name].title for name in names])
     axes[0].invert_yaxis()
-    handles = [plt.Line2D([], [], marker="s", ls="", color=c, label=m) for m, c in colours.items()]
+    handles = [Line2D([], [], marker="s", ls="", color=c, label=m) for m, c in colours.items()]
     handles += [
-        plt.Line2D([], [], marker="o", ls="", color="k", mfc="white", label="5 units"),
-        plt.Line2D([], [], marker="s", ls="", color="k", label="15 units"),
-        plt.Line2D([], [], color="0.5", lw=2, label="aimed at"),
+        Line2D([], [], marker="o", ls="", color="k", mfc="white", label="5 units"),
+        Line2D([], [], marker="s", ls="", color="k", label="15 units"),
+        Line2D([], [], color="0.5", lw=2, label="aimed at"),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     return figure

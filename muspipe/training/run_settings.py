@@ -18,7 +18,9 @@ class TrainSettings:
     """Settings of a run; with equal ones, on equal machines, runs are equal."""
 
     task: str = setting(MISSING, "network to train", choices=tuple(SCHEDULES), argument=False)
-    preset: str = setting("compact", "of the network: compact (default), paper; seg also centre, twitch also refit")
+    preset: str = setting(
+        "compact", "of the network: compact (default), paper; seg also centre and outline, twitch also refit"
+    )
     schedule: str = setting(
         "short",
         "short (default: Adam, warm-up, cosine) or paper (phases of the paper); twitch also paper-noise (paper, then a "

@@ -40,7 +40,7 @@ def test_writes_numbers_table_and_picture(data, tmp_path, capsys):
         (["--split", "test"], "no split 'test': expected one of val"),
         (["--snr-db", "nan"], "--snr-db: expected decibels"),
         (["--snr", "nan"], "--snr-db: expected decibels"),  # the older name, as a beginning of the newer
-        (["--set", "alone_score=nan"], "alone_score: expected a number from 0, got nan"),
+        (["--set", "same_iou=nan"], "same_iou: expected a number from 0 to 1, got nan"),
         (["--set", "ica.diameter_mm=[2]"], "diameter_mm: expected 2 values"),
         (["--firings", "peaks"], "firings: expected one of discharges, paper, got 'peaks'"),
         (["--limit", "0"], "--limit: expected a number from 1"),

@@ -22,7 +22,7 @@ from muspipe.training.tasks import TASKS
         ({"steps": 2.5}, "steps: expected an integer from 1 or none, got 2.5"),
         ({"batch_size": 0}, "batch_size: expected an integer from 1"),
         ({"patience": 0}, "patience: expected an integer from 1"),
-        ({"scenario": "rat"}, "scenario: expected one of paper, physiological, both"),
+        ({"scenario": "rat"}, "scenario: expected one of paper, physiological, echo, both"),
         ({"precision": "float8"}, "precision: expected one of float32, mixed_bfloat16"),
         ({"clean_share": math.nan}, "clean_share: expected a number from 0 to 1, got nan"),
         ({"snr_db": math.nan}, "snr_db: expected a number or 2 values"),
