@@ -67,7 +67,7 @@ def test_still_layers_do_not_move_and_hold_no_unit():
     share = muscle_share(sequence)[:, 0]
     assert share[:5].max() < 0.001 and share[-5:].max() < 0.001 and share[12:-12].min() > 0.999  # 5 mm are 8 px
     assert not sequence.territories[:, :8].any() and not sequence.territories[:, -8:].any()
-    maps, _ = sequence.unit_components
+    maps, _ = sequence.moving_components  # the whole muscle's, too
     assert np.abs(maps[:, :5]).max() < 1e-3
 
 
@@ -184,6 +184,16 @@ def test_noise_of_the_shortcut_is_that_of_the_full_model():
     assert np.corrcoef(np.log(noise.std(axis=2)).ravel(), np.log(shaped.std(axis=2)).ravel())[0, 1] > 0.9
     for values in (noise, shaped):  # differenced: -0.5, less where noise meets noise
         assert -0.5 < np.mean(values[..., 1:] * values[..., :-1]) / values.var() < -0.3
+
+
+def test_renewed_scatterers_are_noise_in_both_models():
+    """Echoes without any other noise, of tissue that does not move."""
+    parts = {"n_units": 0, "n_frames": 60, "height_px": 24, "width_px": 24}
+    config = SimulationConfig.scenario("echo", **parts, motion=None)
+    config = dataclasses.replace(config, echo=dataclasses.replace(config.echo, renewal=(0.002, 0.002)))
+    sequence = simulate(config, 1)
+    full, shortcut = _velocity(sequence, iq(sequence, 100)), sequence.render(100)
+    assert np.sqrt(np.median(full**2)) == pytest.approx(np.sqrt(np.median(shortcut**2)), rel=0.25)
 
 
 def test_velocity_is_interpolated_between_pixels():
