@@ -70,7 +70,7 @@ def _phases(sequence):
     turns = radians_per_mm * (rows @ maps @ columns.T)
     moved_mm = np.cumsum(signals, axis=1, dtype=np.float64) / config.frame_rate_hz
     moved_mm = np.concatenate([np.zeros((len(moved_mm), 1)), moved_mm], axis=1)
-    return turns.reshape(len(maps), -1).astype(np.float32), moved_mm.astype(np.float32)
+    return turns.reshape(len(maps), len(rows) * len(columns)).astype(np.float32), moved_mm.astype(np.float32)
 
 
 def _noise_sd(scatterers, snr_db):

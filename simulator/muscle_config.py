@@ -56,7 +56,7 @@ class TissueSettings:
     )
     """Thickness [mm] of the layer above the muscle (skin and fat; half a skinfold over biceps is 1-10 mm, de la Barrera
     & Milner 1994, Electroencephalogr Clin Neurophysiol 93:91), and of that below, which do not move; drawn for each
-    (chosen)."""
+    (chosen). In a low image they are thinner, so that the largest territory has room."""
     still_edge_mm: float = setting(0.5, "over which motion begins at such a layer", unit="mm", above=0)
     """SD [mm] of the transition (chosen)."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
+from simulator.config import SimulationConfig
 from simulator.muscle_config import TissueSettings
 from simulator.streams import LAYERS, SHAPES, stream
 from simulator.tissue import blur_matrix, lagrange_weights, offsets_mm
@@ -39,9 +40,11 @@ class Tissue:
     interaction: float
 
 
-def still_layers_mm(tissue_seed: int, settings: TissueSettings) -> np.ndarray:
-    """(2,) thickness [mm] of the still layers above and below the muscle."""
-    return stream(tissue_seed, LAYERS).uniform(*settings.still_mm, 2)
+def still_layers_mm(tissue_seed: int, config: SimulationConfig) -> np.ndarray:
+    """(2,) thickness [mm] of the still layers above and below the muscle; at most so that the largest territory has
+    room between them."""
+    room_mm = config.height_px * config.pixel_mm - config.diameter_mm[1]
+    return np.minimum(stream(tissue_seed, LAYERS).uniform(*config.tissue.still_mm, 2), room_mm / 2)
 
 
 def draw_tissue(tissue_seed: int, n_units: int, settings: TissueSettings) -> Tissue:
@@ -97,7 +100,7 @@ def muscle_share(sequence) -> np.ndarray:
     """(H, 1): 1 where muscle moves, 0 in the still layers above and below."""
     config = sequence.config
     settings = config.tissue
-    top_mm, bottom_mm = still_layers_mm(sequence.tissue_seed, settings)
+    top_mm, bottom_mm = still_layers_mm(sequence.tissue_seed, config)
     y_mm = (np.arange(config.height_px) + 0.5) * config.pixel_mm
     height_mm = config.height_px * config.pixel_mm
     from_top = ndtr((y_mm - top_mm) / settings.still_edge_mm) if top_mm > 0 else np.ones_like(y_mm)

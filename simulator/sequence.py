@@ -207,7 +207,7 @@ def simulate(config: SimulationConfig, seed: Seed) -> MuscleSequence:
     low, high = config.n_units_range
     n = int(rng.integers(low, high + 1))
     tissue_seed = int(rng.integers(2**63)) if config.varied else None
-    still_mm = (0.0, 0.0) if config.tissue is None else outlines.still_layers_mm(tissue_seed, config.tissue)
+    still_mm = (0.0, 0.0) if config.tissue is None else outlines.still_layers_mm(tissue_seed, config)
     centres_mm, diameters_mm = tissue.draw_discs(rng, n, config, still_mm)
     rates_hz = rng.uniform(*config.firing_rate_hz, n)
     contraction_times_s = rng.uniform(*config.contraction_time_s, n)

@@ -31,9 +31,8 @@ from simulator.noise import NoiseShape
 from simulator.shared.threads import one_blas_thread
 from simulator.streams import ECHO, PATTERN, stream
 
-REACH_PX = 3, 5
-"""A pixel's velocity is seen so many pixels away, in depth and width: the window, the point spread and the pixel
-itself."""
+REACH_MM = 1.875, 3.125
+"""A pixel's velocity is seen so far away, in depth and width: the window, the point spread and the pixel itself."""
 _LARGEST_PHASE_SD = np.pi / np.sqrt(3)
 """Of a phase about which nothing is known."""
 _ROWS = 40
@@ -205,7 +204,7 @@ def _speckle(config: SimulationConfig, seed: int) -> Speckle:
     g_z, g_x = sum_z**2, (sum_x**2).T
     wavelength_mm = settings.speed_of_sound_m_s / 1e3 / settings.centre_frequency_mhz
     return Speckle(
-        seen=_matrix(_taps(scatterers, summed, sum_z, sum_x, config)),
+        seen=_matrix(_taps(scatterers, summed, sum_z, sum_x, config), config.pixel_mm),
         electronic=0.5 * (g_z @ (power * noise_power) @ g_x) / summed**2,
         squared=0.5 * (g_z @ np.broadcast_to(noise_power**2, power.shape) @ g_x) / summed**2,
         renewed=0.5 * (g_z @ (power * renewed) @ g_x) / summed**2,
@@ -225,12 +224,18 @@ def _cells(scatterers):
     return np.broadcast_to(cells, scatterers.lateral_sd_mm.shape)
 
 
+def reach_px(config: SimulationConfig) -> tuple[int, int]:
+    """`REACH_MM` in whole pixels, in depth and width."""
+    return tuple(int(np.ceil(reach / config.pixel_mm)) for reach in REACH_MM)
+
+
 def _taps(scatterers, summed, sum_z, sum_x, config):
     """float32 (2 r + 1, 2 q + 1, H, W) for the reach (r, q): the weight of the pixel so far away in each pixel's
     velocity."""
     height, width = config.image_shape
     z_mm, x_mm = samples_mm(config)
-    spans = [2 * reach + 1 for reach in REACH_PX]
+    reach = reach_px(config)
+    spans = [2 * side + 1 for side in reach]
     rows, columns = pixel_weights(z_mm, height, config.pixel_mm), pixel_weights(x_mm, width, config.pixel_mm)
     combs_z = np.stack([rows[:, k :: spans[0]].sum(axis=1) for k in range(spans[0])])
     combs_x = np.stack([columns[:, k :: spans[1]].sum(axis=1) for k in range(spans[1])])
@@ -243,18 +248,19 @@ def _taps(scatterers, summed, sum_z, sum_x, config):
     for comb in combs_z:
         moved = scatterers.spread_in_depth(across * comb[:, None])
         responses.append(sum_z @ np.real(echoes * moved) @ sum_x.T / summed)
-    for dy in range(-REACH_PX[0], REACH_PX[0] + 1):
-        for dx in range(-REACH_PX[1], REACH_PX[1] + 1):
+    responses = np.array(responses)
+    for dy in range(-reach[0], reach[0] + 1):
+        for dx in range(-reach[1], reach[1] + 1):
             inside = ((i + dy >= 0) & (i + dy < height))[:, None] & ((j + dx >= 0) & (j + dx < width))
-            response = np.array(responses)[((i + dy) % spans[0])[:, None], (j + dx) % spans[1], i[:, None], j]
-            taps[dy + REACH_PX[0], dx + REACH_PX[1]] = np.where(inside, response, 0)
+            response = responses[((i + dy) % spans[0])[:, None], (j + dx) % spans[1], i[:, None], j]
+            taps[dy + reach[0], dx + reach[1]] = np.where(inside, response, 0)
     return taps
 
 
-def _matrix(taps):
-    """Taps as a sparse matrix (H W, H W); those that are nothing are left out."""
-    height, width = taps.shape[2:]
-    a, b, i, j = np.nonzero(np.abs(taps) > 1e-3)
-    source = (i + a - REACH_PX[0]) * width + j + b - REACH_PX[1]
+def _matrix(taps, pixel_mm):
+    """Taps as a sparse matrix (H W, H W); those that are nothing, for pixels of that size, are left out."""
+    rows, columns, height, width = taps.shape
+    a, b, i, j = np.nonzero(np.abs(taps) > 1e-3 * min(pixel_mm / 0.625, 1) ** 2)
+    source = (i + a - rows // 2) * width + j + b - columns // 2
     values, target = taps[a, b, i, j], i * width + j
     return csr_array((values, (target, source)), shape=(height * width, height * width), dtype=np.float32)

@@ -6,7 +6,7 @@
 4. Patches of one unit, split by its onset delays, are linked by their signals; nested units are told apart (linking).
 5. Territories and twitch trains are fitted to the data in turn, by least squares (fitting).
 
-As steps: `separate`, `join` (territories found by other means), `resolve`, `units`.
+As steps: `separate`, `resolve`, `units`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from muspipe.firings.maxima import positive_maxima
 from muspipe.leastsquares import fit_signals
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.units import MotorUnits
-from muspipe.territories import flat, iou
+from muspipe.territories import flat
 from simulator.shared.settings import check, setting
 from simulator.shared.threads import one_blas_thread
 
@@ -92,7 +92,6 @@ class TunedICA:
     """See `linking.mend_nested`."""
     territory_level: float = setting(0.3, "a territory is where a map exceeds this of its plateau", least=0, most=1)
     """True discs that fade to 0.3 at their rim, and flat ones, are both met best between 0.2 and 0.4."""
-    same_overlap: float = setting(0.5, "a territory that joins has at most this IoU with any unit", least=0, most=1)
     least_power: float = setting(3.0, "units whose signal has less power, in that of noise, are dropped", least=0)
     """Discs anywhere in noise alone had 1.5 at most, true units at 10 dB 38 at least."""
     least_quick: float = setting(0.06, "a unit has at least this share of its power above 10 Hz", least=0, most=1)
@@ -152,18 +151,6 @@ class TunedICA:
             together = np.concatenate([maps, motion], axis=1)
             x = x - motion @ fit_signals(together.T, x)[len(shapes) :]  # as far as the units do not explain it
         return x, subspace
-
-    def join(self, found: Separation, territories: np.ndarray) -> Separation:
-        """The separation with those of the territories (m, H, W), found by other means, that are new; all refitted."""
-        new = ~(iou(territories, found.shapes) > self.same_overlap).any(axis=1)
-        if not new.any():
-            return found
-        shapes = np.concatenate([found.shapes, territories[new]])
-        delayed = np.concatenate([found.delayed, np.full(new.sum(), found.delayed.any())])
-        signals = fit_signals(flat(shapes), found.x)
-        signals[: len(found.signals)] = found.signals
-        signals, shapes = alternate(found.x, signals, shapes, delayed, self.territory_level, 1)
-        return self._plausible(dataclasses.replace(found, signals=signals, shapes=shapes, delayed=delayed))
 
     def resolve(self, found: Separation) -> Separation:
         """Copies of one unit merged, nested units told apart; refitted after each."""

@@ -7,6 +7,7 @@ is a candidate; `belief` says from what the data show of it how likely it is a m
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ class Hybrid:
         kept = kept[np.argsort(-likely[kept], kind="stable")]
         kept = kept[distinct(found.shapes[kept], self.same_iou)] if len(kept) else kept
         if not len(kept):
-            return MotorUnits.none(recording)
+            return dataclasses.replace(MotorUnits.none(recording), warnings=warnings)
         territories = found.shapes[kept]
         trains = self._trains(recording, territories, found.trains[kept])
         return MotorUnits.of(recording, territories, trains, likely[kept], warnings)

@@ -122,3 +122,8 @@ def test_trains_are_those_of_the_separation_where_it_has_them(sequence, recordin
     with one_blas_thread():  # as within the method: which unit is the first may depend on the threads
         own = ica.units(ica.resolve(ica.separate(recording))).twitch_trains
     assert all(np.isclose(train, own, atol=1e-3).all(axis=1).any() for train in both.twitch_trains[~alike])
+
+
+def test_warnings_are_kept_where_no_unit_is(recording):
+    units = Told(min_score=1.0, ica=TunedICA(max_components=4)).find(recording)
+    assert units.n_units == 0 and len(units.warnings) == 1

@@ -11,7 +11,7 @@ from simulator.iq import iq
 from simulator.noise import MARGIN_PX, NoiseShape, smoothing
 from simulator.outlines import draw_tissue, muscle_share, relative_radius, still_layers_mm
 from simulator.shared.errors import InputError
-from simulator.speckle import pixel_weights, samples_mm, scatterers_of, speckle_of, window_weights
+from simulator.speckle import pixel_weights, reach_px, samples_mm, scatterers_of, speckle_of, window_weights
 
 
 def echo(seed=1, *, tissue=None, motion=None, echo=None, **changes):
@@ -58,16 +58,26 @@ def test_irregularity_is_the_relative_sd_of_the_radius():
     angle = np.broadcast_to(np.linspace(0, 2 * np.pi, 90, endpoint=False), (400, 90))
     radius = relative_radius(tissue, angle)
     assert np.sqrt(np.mean(np.var(radius, axis=1))) == pytest.approx(0.15, rel=0.06)
+    np.testing.assert_allclose(np.mean(radius**2, axis=1), 1, rtol=2e-3)  # as large as the disc
 
 
 def test_still_layers_do_not_move_and_hold_no_unit():
     sequence = echo(tissue={"still_mm": (5.0, 5.0)}, motion=STILL, n_units=12)
-    np.testing.assert_allclose(still_layers_mm(sequence.tissue_seed, sequence.config.tissue), 5)
+    np.testing.assert_allclose(still_layers_mm(sequence.tissue_seed, sequence.config), 5)
     share = muscle_share(sequence)[:, 0]
     assert share[:5].max() < 0.001 and share[-5:].max() < 0.001 and share[12:-12].min() > 0.999  # 5 mm are 8 px
     assert not sequence.territories[:, :8].any() and not sequence.territories[:, -8:].any()
-    maps, _ = sequence.unit_components
+    maps, _ = sequence.moving_components  # the whole muscle's, too
     assert np.abs(maps[:, :5]).max() < 1e-3
+
+
+def test_low_images_have_room_between_their_still_layers():
+    """20 mm, of which layers of 6 mm would leave 8 mm to territories of 12 mm."""
+    sequence = echo(tissue={**ROUND, "still_mm": (6.0, 6.0)}, n_units=20, height_px=32, width_px=32)
+    layers_mm = still_layers_mm(sequence.tissue_seed, sequence.config)
+    np.testing.assert_allclose(layers_mm, 4)
+    edges_mm = sequence.centres_mm[:, 0] + np.array([[-0.5], [0.5]]) * sequence.diameters_mm
+    assert edges_mm.min() >= 4 and edges_mm.max() <= 16
 
 
 def test_gaps_take_their_share_of_a_territory():
@@ -158,15 +168,9 @@ def test_motion_that_is_the_same_everywhere_is_seen_as_it_is():
 def test_the_shortcut_agrees_with_the_full_echo_model():
     """Same speckle, no noise: at least 25 dB, where the speckle's own error is 13 dB."""
     sequence = echo(0, motion=STILL, n_units=10)
-    scatterers, config = scatterers_of(sequence), sequence.config
-    z_mm, x_mm = samples_mm(config)
     echoes = iq(sequence)
     assert echoes.shape == (400, 133, 401) and echoes.dtype == np.complex64
-    turned = echoes[:, :, 1:] * np.conj(echoes[:, :, :-1])
-    summed = np.einsum("hz,zxt->hxt", window_weights(z_mm, 64, 0.625, scatterers.window_mm[0]), turned, optimize=True)
-    summed = np.einsum("wx,hxt->hwt", window_weights(x_mm, 64, 0.625, scatterers.window_mm[1]), summed, optimize=True)
-    full = np.angle(summed) * 1540 * 400 / (4 * np.pi * 7.8e6) * 1e3  # c PRF / (4 pi fc), in mm/s
-    shortcut = sequence.render()
+    full, shortcut = _velocity(sequence, echoes), sequence.render()
     true = np.einsum("chw,ct->hwt", *sequence.moving_components, optimize=True)
     assert _snr_db(full, full - shortcut) > 25
     assert 8 < _snr_db(true, true - shortcut) < 18
@@ -174,23 +178,22 @@ def test_the_shortcut_agrees_with_the_full_echo_model():
 
 def test_noise_of_the_shortcut_is_that_of_the_full_model():
     sequence = echo(0, motion=STILL, n_units=2, n_frames=150, echo={"renewal": (0, 0)})
-    scatterers = scatterers_of(sequence)
-    z_mm, x_mm = samples_mm(sequence.config)
-    rows = window_weights(z_mm, 64, 0.625, scatterers.window_mm[0])
-    columns = window_weights(x_mm, 64, 0.625, scatterers.window_mm[1])
-
-    def velocity(echoes):
-        summed = np.einsum(
-            "hz,wx,zxt->hwt", rows, columns, echoes[:, :, 1:] * np.conj(echoes[:, :, :-1]), optimize=True
-        )
-        return np.angle(summed) * speckle_of(sequence).velocity_of_phase
-
-    noise = velocity(iq(sequence, 15)) - velocity(iq(sequence))
+    noise = _velocity(sequence, iq(sequence, 15)) - _velocity(sequence, iq(sequence))
     shaped = sequence.render(15) - sequence.render()
     assert noise.std() == pytest.approx(shaped.std(), rel=0.1)
     assert np.corrcoef(np.log(noise.std(axis=2)).ravel(), np.log(shaped.std(axis=2)).ravel())[0, 1] > 0.9
     for values in (noise, shaped):  # differenced: -0.5, less where noise meets noise
         assert -0.5 < np.mean(values[..., 1:] * values[..., :-1]) / values.var() < -0.3
+
+
+def test_renewed_scatterers_are_noise_in_both_models():
+    """Echoes without any other noise, of tissue that does not move."""
+    parts = {"n_units": 0, "n_frames": 60, "height_px": 24, "width_px": 24}
+    config = SimulationConfig.scenario("echo", **parts, motion=None)
+    config = dataclasses.replace(config, echo=dataclasses.replace(config.echo, renewal=(0.002, 0.002)))
+    sequence = simulate(config, 1)
+    full, shortcut = _velocity(sequence, iq(sequence, 100)), sequence.render(100)
+    assert np.sqrt(np.median(full**2)) == pytest.approx(np.sqrt(np.median(shortcut**2)), rel=0.25)
 
 
 def test_velocity_is_interpolated_between_pixels():
@@ -209,6 +212,26 @@ def test_patterns_are_shared():
 def test_iq_needs_echoes():
     with pytest.raises(InputError, match="scenario echo"):
         iq(simulate(SimulationConfig.scenario("paper", n_units=2), 1))
+
+
+def test_iq_of_nothing_that_moves_stands_still():
+    config = SimulationConfig.scenario("echo", n_units=0, n_frames=2, height_px=20, width_px=20, motion=None)
+    echoes = iq(simulate(config, 1))
+    assert np.abs(echoes).max() > 0
+    np.testing.assert_array_equal(echoes[:, :, 1:], echoes[:, :, :-1])
+
+
+def test_fine_pixels_see_as_far_as_coarse_ones():
+    """In mm: windows and point spread do not shrink with the pixels."""
+    coarse, fine = (SimulationConfig.scenario("echo", pixel_mm=pixel_mm) for pixel_mm in (0.625, 0.3125))
+    assert reach_px(coarse) == (3, 5) and reach_px(fine) == (6, 10)
+    small = {"n_frames": 12, "height_px": 24, "width_px": 24, "diameter_mm": (2.5, 3.5)}
+    sequence = simulate(SimulationConfig.scenario("echo", n_units=2, pixel_mm=0.25, motion=None, **small), 0)
+    full = _velocity(sequence, iq(sequence))
+    assert _snr_db(full, full - sequence.render()) > 20
+
+
+# Noise
 
 
 # Noise
@@ -253,6 +276,18 @@ def test_each_part_draws_for_itself():
     one, other = echo(4), echo(4, motion={"relative_rms": (1, 1)}, echo={"renewal": (0, 0)})
     for a, b in zip(one.unit_components, other.unit_components, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def _velocity(sequence, echoes):
+    """By autocorrelation of IQ (Z, X, T + 1): [mm/s] (H, W, T)."""
+    config, window_mm = sequence.config, scatterers_of(sequence).window_mm
+    rows, columns = (
+        window_weights(samples, side, config.pixel_mm, mm)
+        for samples, side, mm in zip(samples_mm(config), config.image_shape, window_mm, strict=True)
+    )
+    turned = echoes[:, :, 1:] * np.conj(echoes[:, :, :-1])
+    summed = np.einsum("wx,hxt->hwt", columns, np.einsum("hz,zxt->hxt", rows, turned, optimize=True), optimize=True)
+    return np.angle(summed) * 1540 * config.frame_rate_hz / (4 * np.pi * 7.8e6) * 1e3  # c PRF / (4 pi fc), in mm/s
 
 
 def _snr_db(signal, error):
