@@ -1,7 +1,7 @@
 """How likely a candidate of method `hybrid` is a motor unit: fits muspipe/identification/belief.json, and shows how
 well it is calibrated.
 
-    python experiments/belief.py --out runs/belief                  # about 25 minutes on two cores
+    python experiments/belief.py --out runs/belief                  # about 11 minutes on two cores
     python experiments/belief.py --out runs/belief --package        # ... and into the package
 
 Half of the recordings are of the mixture that networks are trained on (muspipe/training/mixtures.py, with all of the
