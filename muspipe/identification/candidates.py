@@ -40,7 +40,7 @@ FEATURES = (
     "log_candidates",
 )
 """network_logit: of the network's score, -5 where it sees nothing; separation_score: of the separation, or 0;
-agreement: IoU of both; log_area [mm2]; contrast: share of the response that stays inside the outline;
+agreement: IoU of both; log_area [mm2]; contrast: response around the outline over that inside it;
 log_signal_to_noise: of its signal, over what noise gives; explained: share of its shape within the signal's subspace;
 overlap, copy, nested: with the better candidate that it is most like, shared area over the smaller, correlation of the
 signals, areas' ratio; smoothness: power of the signal below 40 Hz; skewness: of the signal's slope; network_confirmed,
