@@ -32,11 +32,16 @@ def distinct(masks: np.ndarray, same_iou: float) -> list[int]:
     """Indices of the masks, given best first, that have pixels and no better mask among them with an IoU above
     same_iou."""
     masks = flat(masks)
-    same = iou(masks, masks) > same_iou
+    some = np.flatnonzero(masks.any(axis=1))
+    return some[first_of(iou(masks[some], masks[some]) > same_iou)].tolist()
+
+
+def first_of(same: np.ndarray) -> list[int]:
+    """Indices of those, given best first, that are not the same as a better one among them. same: bool (n, n)."""
     kept: list[int] = []
-    for index in np.flatnonzero(masks.any(axis=1)):
+    for index in range(len(same)):
         if not same[index, kept].any():
-            kept.append(int(index))
+            kept.append(index)
     return kept
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muspipe.territories import centroid, discs, distinct, flat, iou, overlap, ray_lengths, stars
+from muspipe.territories import centroid, discs, distinct, first_of, flat, iou, overlap, ray_lengths, stars
 
 
 def mask(*columns, height=1, width=10):
@@ -40,6 +40,13 @@ def test_distinct_keeps_the_better_of_two():
 def test_a_mask_that_was_dropped_drops_no_other():
     masks = np.array([mask(0, 1, 2, 3), mask(2, 3, 4, 5), mask(4, 5, 6, 7)])  # neighbours share 2 of 6
     assert distinct(masks, 0.3) == [0, 2]
+
+
+def test_first_of_those_that_are_the_same():
+    same = np.eye(4, dtype=bool)
+    same[0, 2] = same[2, 0] = same[2, 3] = same[3, 2] = True
+    assert first_of(same) == [0, 1, 3]  # the third is the first again, and so cannot drop the fourth
+    assert first_of(same[:0, :0]) == []
 
 
 def test_centroid():

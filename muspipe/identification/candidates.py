@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from muspipe.baselines.ica import Separation
 from muspipe.baselines.shapes import dilate, solidity
 from muspipe.firings.maxima import running_mean
+from muspipe.identification.majority import majority
 from muspipe.leastsquares import fit_signals
 from muspipe.recordings.recording import Recording
 from muspipe.territories import flat, iou
@@ -55,13 +56,15 @@ class Candidates:
     """m candidates of a recording."""
 
     shapes: np.ndarray
-    """bool (m, H, W): the separation's, which follow the data, where it has one, else the network's"""
+    """bool (m, H, W): where both have one, the majority's of the two and the data; else that of the one which has it"""
     outlines: np.ndarray
     """bool (m, H, W): the network's; the same as `shapes` where it has none"""
     signals: np.ndarray
     """float32 (m, T) of all shapes together, by least squares"""
     trains: np.ndarray
     """float32 (m, T) of the separation, NaN where it has none"""
+    agreement: np.ndarray
+    """(m,) IoU of the separation's shape and the network's, 0 where only one has it"""
     network_scores: np.ndarray
     """(m,), 0 where the network sees nothing"""
     separation_scores: np.ndarray
@@ -77,25 +80,34 @@ def joined(recording: Recording, seen, separated) -> Candidates:
     """Candidates from (territories (n, H, W), scores (n,)) of the network and (territories, scores, trains (n, T)) of
     the separation."""
     (masks, scores), (shapes, own_scores, own_trains) = seen, separated
-    agreement = iou(masks, shapes)
-    rows, columns = linear_sum_assignment(agreement, maximize=True)
-    same = agreement[rows, columns] > SAME_IOU
+    likeness = iou(masks, shapes)
+    rows, columns = linear_sum_assignment(likeness, maximize=True)
+    same = likeness[rows, columns] > SAME_IOU
     rows, columns = rows[same], columns[same]
     alone = np.setdiff1d(np.arange(len(shapes)), columns)
     followed = masks.copy()
     followed[rows] = shapes[columns]
     all_shapes = np.concatenate([followed, shapes[alone]])
+    outlines = np.concatenate([masks, shapes[alone]])
     separation_scores = np.zeros(len(all_shapes))
     separation_scores[rows] = own_scores[columns]
     separation_scores[len(masks) :] = own_scores[alone]
     trains = np.full((len(all_shapes), recording.n_frames), np.nan, np.float32)
     trains[rows], trains[len(masks) :] = own_trains[columns], own_trains[alone]
+    agreement = np.zeros(len(all_shapes))
+    agreement[rows] = likeness[rows, columns]
     velocity = recording.velocity.reshape(-1, recording.n_frames)
+    signals = fit_signals(flat(all_shapes), velocity, ridge=1e-2)
+    if len(rows):
+        first = np.concatenate([rows, np.setdiff1d(np.arange(len(all_shapes)), rows)])
+        all_shapes[rows] = majority(velocity, signals[first], all_shapes[rows], outlines[rows])
+        signals = fit_signals(flat(all_shapes), velocity, ridge=1e-2)
     return Candidates(
         shapes=all_shapes,
-        outlines=np.concatenate([masks, shapes[alone]]),
-        signals=fit_signals(flat(all_shapes), velocity, ridge=1e-2),
+        outlines=outlines,
+        signals=signals,
         trains=trains,
+        agreement=agreement,
         network_scores=np.concatenate([scores, np.zeros(len(alone))]),
         separation_scores=separation_scores,
     )
@@ -109,7 +121,6 @@ def features(recording: Recording, found: Candidates, separation: Separation | N
     masks, areas = flat(found.shapes), found.shapes.sum(axis=(1, 2))
     p = np.clip(found.network_scores, 1e-4, 1 - 1e-4)
     seen, apart, sure = found.network_scores > 0, found.separation_scores > 0, found.network_scores > SURE
-    agreement = np.array([iou(a[None], b[None])[0, 0] for a, b in zip(found.shapes, found.outlines, strict=True)])
     overlap, copy, nested = _likeness(found)
     noise_sd, explained = _against_noise(recording, masks, separation)
     power = found.signals.std(axis=1)
@@ -117,7 +128,7 @@ def features(recording: Recording, found: Candidates, separation: Separation | N
     table = {
         "network_logit": np.where(seen, np.log(p / (1 - p)), NOTHING_SEEN),
         "separation_score": found.separation_scores,
-        "agreement": np.where(seen & apart, agreement, 0),
+        "agreement": found.agreement,
         "log_area": np.log(areas * recording.pixel_mm**2),
         "solidity": [solidity(shape) for shape in found.shapes],
         "contrast": _contrast(recording, found),
@@ -141,15 +152,20 @@ def _likeness(found):
     masks = flat(found.shapes)
     areas = masks.sum(axis=1)
     shared = (masks @ masks.T) / np.maximum(np.minimum(areas[:, None], areas), 1)
-    centred = found.signals - found.signals.mean(axis=1, keepdims=True)
-    centred /= np.linalg.norm(centred, axis=1, keepdims=True) + 1e-12
-    alike = centred @ centred.T
+    alike = correlations(found.signals)
     result = np.zeros((3, len(masks)))
     for place, i in enumerate(order[1:], start=1):
         better = order[:place]
         most = better[np.argmax(shared[i, better] * (1 + alike[i, better]))]
         result[:, i] = shared[i, most], alike[i, most], min(areas[i], areas[most]) / max(areas[i], areas[most])
     return result
+
+
+def correlations(signals: np.ndarray) -> np.ndarray:
+    """(m, m) of signals (m, T); 0 with one that is constant."""
+    centred = signals - signals.mean(axis=1, keepdims=True)
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True) + 1e-12
+    return centred @ centred.T
 
 
 def _against_noise(recording, masks, separation):

@@ -14,13 +14,13 @@ import numpy as np
 
 from muspipe.baselines.ica import TunedICA
 from muspipe.identification.belief import belief
-from muspipe.identification.candidates import Candidates, features, joined
+from muspipe.identification.candidates import Candidates, correlations, features, joined
 from muspipe.identification.signals import SIGNALS, trains_of, twitch_networks
 from muspipe.identification.windows import find_territories
 from muspipe.models import pretrained
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.units import MotorUnits
-from muspipe.territories import distinct
+from muspipe.territories import first_of, iou
 from simulator.shared.settings import check, setting
 from simulator.shared.threads import one_blas_thread
 
@@ -46,6 +46,8 @@ class Hybrid:
     min_score: float = setting(0.35, "units that are less likely motor units are dropped", least=0, most=1)
     seen_score: float = setting(0.2, "what the network sees with a lower score is no candidate", least=0, most=1)
     same_iou: float = setting(0.8, "of two units with a higher IoU the less likely one is dropped", least=0, most=1)
+    copy_iou: float = setting(0.4, "likewise of two with a higher IoU whose signals are alike", least=0, most=1)
+    copy_correlation: float = setting(0.85, "signals with a higher correlation are alike", least=-1, most=1)
     ica: TunedICA = setting(_separation, "the separation", argument=False)
 
     def __post_init__(self):
@@ -61,12 +63,19 @@ class Hybrid:
         likely = belief(table)
         kept = np.flatnonzero(likely >= self.min_score)
         kept = kept[np.argsort(-likely[kept], kind="stable")]
-        kept = kept[distinct(found.shapes[kept], self.same_iou)] if len(kept) else kept
+        if len(kept):
+            kept = kept[self._distinct(found.shapes[kept], found.signals[kept])]
         if not len(kept):
             return dataclasses.replace(MotorUnits.none(recording), warnings=warnings)
         territories = found.shapes[kept]
         trains = self._trains(recording, territories, found.trains[kept])
         return MotorUnits.of(recording, territories, trains, likely[kept], warnings)
+
+    def _distinct(self, shapes, signals):
+        """Indices of the units that are no copy of a likelier one. They are given likeliest first."""
+        shared = iou(shapes, shapes)
+        copies = (shared > self.copy_iou) & (correlations(signals) > self.copy_correlation)
+        return first_of((shared > self.same_iou) | copies)
 
     @property
     def _kind(self):

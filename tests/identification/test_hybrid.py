@@ -12,7 +12,7 @@ from muspipe.baselines.ica import TunedICA
 from muspipe.evaluation.metrics import match_territories
 from muspipe.identification.hybrid import Hybrid
 from muspipe.recordings.simulated import recording_of
-from muspipe.territories import discs
+from muspipe.territories import discs, iou
 from simulator import SimulationConfig, simulate
 from simulator.shared.threads import one_blas_thread
 
@@ -97,6 +97,16 @@ def test_min_score_is_a_probability(sequence, recording):
 def test_copies_are_one_unit(sequence, recording):
     twice = np.concatenate([sequence.territories, sequence.territories])
     assert Told(sees=twice).find(recording).n_units == 6
+
+
+def test_a_unit_drawn_twice_is_one(sequence, recording):
+    """Three pixels lower the IoU is far below that of a copy, but the signal is nearly the same."""
+    again = np.roll(sequence.territories[1], 3, axis=0)
+    assert iou(again[None], sequence.territories[1:2])[0, 0] < 0.6
+    seen = np.concatenate([sequence.territories, again[None]])
+    assert Told(sees=seen, min_score=0.0).find(recording).n_units == 6
+    assert Told(sees=seen, min_score=0.0, copy_correlation=1.0).find(recording).n_units == 7
+    assert Told(sees=seen, min_score=0.0, copy_iou=0.6).find(recording).n_units == 7
 
 
 def test_nothing_moves(recording):
