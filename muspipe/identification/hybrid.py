@@ -8,6 +8,7 @@ is a candidate; `belief` says from what the data show of it how likely it is a m
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,11 +93,13 @@ class Hybrid:
 
     def candidates(self, recording: Recording) -> tuple[Candidates, np.ndarray, tuple[str, ...]]:
         """All candidates of a recording, their features (m, F), and warnings of the separation."""
-        separation, units = self.ica.separate(recording), MotorUnits.none(recording)
-        if separation is not None:
-            separation = self.ica.resolve(separation)
-            units = self.ica.units(separation)
-        found = joined(recording, self.look(recording), (units.territories, units.scores, units.twitch_trains))
+        with ThreadPoolExecutor(1) as beside:  # the network computes on the other cores while NumPy separates
+            seen = beside.submit(self.look, recording)
+            separation, units = self.ica.separate(recording), MotorUnits.none(recording)
+            if separation is not None:
+                separation = self.ica.resolve(separation)
+                units = self.ica.units(separation)
+        found = joined(recording, seen.result(), (units.territories, units.scores, units.twitch_trains))
         return found, features(recording, found, separation), units.warnings
 
     def look(self, recording: Recording) -> tuple[np.ndarray, np.ndarray]:
