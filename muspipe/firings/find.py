@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,15 @@ def find_firings(trains: np.ndarray, frame_rate_hz: float, rule: str = DEFAULT_R
     unknown = np.full(len(trains), np.nan)
     if rule == "paper":
         return Firings(positive_maxima(trains, frame_rate_hz), unknown, unknown.astype(np.float32), rule)
-    found = [find_discharges(train, frame_rate_hz) for train in trains]
+    found = [_discharges_of(train.tobytes(), train.dtype.str, frame_rate_hz) for train in np.asarray(trains)]
     latencies_s = np.array([one.latency_s for one in found], np.float64)
     explained = np.array([one.explained for one in found], np.float32)
-    return Firings([one.peaks_s for one in found], latencies_s, explained, rule)
+    return Firings([one.peaks_s.copy() for one in found], latencies_s, explained, rule)
+
+
+@functools.lru_cache(maxsize=512)
+def _discharges_of(train, dtype, frame_rate_hz):
+    """Of a train, as bytes. Kept, as methods that choose between trains ask for the same once more."""
+    found = find_discharges(np.frombuffer(train, dtype), frame_rate_hz)
+    found.peaks_s.flags.writeable = False
+    return found

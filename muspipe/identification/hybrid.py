@@ -16,7 +16,7 @@ import numpy as np
 from muspipe.baselines.ica import TunedICA
 from muspipe.identification.belief import belief
 from muspipe.identification.candidates import Candidates, correlations, features, joined
-from muspipe.identification.signals import SIGNALS, trains_of, twitch_networks
+from muspipe.identification.signals import SIGNALS, clearest, trains_of, twitch_networks
 from muspipe.identification.windows import find_territories
 from muspipe.models import pretrained
 from muspipe.recordings.recording import Recording
@@ -39,11 +39,12 @@ class Hybrid:
         "seg-outline", "segmentation network: one of the package's, a weight file or a run folder"
     )
     signals: str = setting(
-        "separation",
-        "how twitch trains are computed; separation: its own, and by the network those of units that it has not found",
-        choices=("separation", *SIGNALS),
+        "clearest",
+        "how twitch trains are computed; separation: its own, and by the network those of units that it has not found; "
+        "clearest: of these two and their mean the one that a unit's twitches explain best",
+        choices=("clearest", "separation", *SIGNALS),
     )
-    twitch: str = setting("twitch-refit", 'twitch network, for signals "separation" and "network"')
+    twitch: str = setting("twitch-echo", 'twitch network, for signals "clearest", "separation" and "network"')
     min_score: float = setting(0.35, "units that are less likely motor units are dropped", least=0, most=1)
     seen_score: float = setting(0.2, "what the network sees with a lower score is no candidate", least=0, most=1)
     same_iou: float = setting(0.8, "of two units with a higher IoU the less likely one is dropped", least=0, most=1)
@@ -81,15 +82,17 @@ class Hybrid:
     @property
     def _kind(self):
         """Of SIGNALS: how trains are computed that the separation does not have, or all."""
-        return "network" if self.signals == "separation" else self.signals
+        return self.signals if self.signals in SIGNALS else "network"
 
     def _trains(self, recording, territories, separated):
         """float32 (n, T). separated: those of the separation, NaN where it has none."""
-        known = np.isfinite(separated).all(axis=1) & (self.signals == "separation")
-        if known.all():
+        known = np.isfinite(separated).all(axis=1)
+        if self.signals == "separation" and known.all():
             return separated
         trains = trains_of(self._kind, recording, territories, self.twitch)
-        return np.where(known[:, None], separated, trains)
+        if self.signals == "clearest":
+            return clearest(separated, trains, recording.frame_rate_hz)
+        return np.where((known & (self.signals == "separation"))[:, None], separated, trains)
 
     def candidates(self, recording: Recording) -> tuple[Candidates, np.ndarray, tuple[str, ...]]:
         """All candidates of a recording, their features (m, F), and warnings of the separation."""

@@ -7,6 +7,7 @@ import dataclasses
 from muspipe.errors import InputError
 from muspipe.firings import DEFAULT_RULE
 from muspipe.firings.find import check_rule, find_firings
+from muspipe.identification.familiar import unfamiliar
 from muspipe.identification.method import DEFAULT_METHOD, Method, get_method, name_of, settings_of
 from muspipe.preparation.prepare import PREFIX, preparation_of, prepare
 from muspipe.recordings.recording import Recording
@@ -40,6 +41,8 @@ def identify(
     used = settings_of(method)  # first: a network that is missing is noticed before the work
     prepared = prepare(recording, preparation)
     units, warnings = prepared.judged(method.find(prepared.recording))
+    if method.networks():
+        warnings += unfamiliar(prepared.recording)
     found = find_firings(units.twitch_trains, units.frame_rate_hz, firings)
     return Result.of_units(
         units,

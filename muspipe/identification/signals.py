@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from muspipe.data.geometry import crop, crop_corner
+from muspipe.firings.find import find_firings
 from muspipe.identification import windows
 from muspipe.leastsquares import fit_signals
 from muspipe.models import pretrained
@@ -29,6 +30,29 @@ def trains_of(kind: str, recording: Recording, territories: np.ndarray, twitch: 
 def twitch_networks(kind: str, twitch: str) -> dict[str, str]:
     """What `trains_of` needs of networks: {"twitch": name or path} or {}."""
     return {"twitch": twitch} if kind == "network" else {}
+
+
+def clearest(separated: np.ndarray, predicted: np.ndarray, frame_rate_hz: float) -> np.ndarray:
+    """float32 (n, T): of each unit's train by the separation, its train by a network and the mean of both, the one of
+    which the unit's twitches explain most. separated, predicted: (n, T); NaN in the first where it has none.
+
+    Where tissue is dragged along, or firings are fast, sometimes the one and sometimes the other holds a rest of the
+    neighbours, which no twitch train explains.
+    """
+    chosen, explained = predicted.astype(np.float32), _explained(predicted, frame_rate_hz)
+    known = np.flatnonzero(np.isfinite(separated).all(axis=1))
+    own, other = separated[known], predicted[known]
+    scales = [np.maximum(trains.std(axis=1, keepdims=True), 1e-30) for trains in (own, other)]
+    both = 0.5 * scales[0] * (own / scales[0] + other / scales[1])
+    for trains in (both.astype(np.float32), own.astype(np.float32)):
+        share = _explained(trains, frame_rate_hz)
+        better = share >= explained[known]
+        chosen[known[better]], explained[known[better]] = trains[better], share[better]
+    return chosen
+
+
+def _explained(trains, frame_rate_hz):
+    return find_firings(trains, frame_rate_hz, "discharges").confidences
 
 
 def mean_velocity(velocity: np.ndarray, territories: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import pytest
 from muspipe.baselines.ica import TunedICA
 from muspipe.evaluation.metrics import match_territories
 from muspipe.identification.hybrid import Hybrid
+from muspipe.identification.signals import clearest
 from muspipe.recordings.simulated import recording_of
 from muspipe.territories import discs, iou
 from simulator import SimulationConfig, simulate
@@ -132,6 +133,31 @@ def test_trains_are_those_of_the_separation_where_it_has_them(sequence, recordin
     with one_blas_thread():  # as within the method: which unit is the first may depend on the threads
         own = ica.units(ica.resolve(ica.separate(recording))).twitch_trains
     assert all(np.isclose(train, own, atol=1e-3).all(axis=1).any() for train in both.twitch_trains[~alike])
+
+
+def test_clearest_takes_what_twitches_explain(sequence):
+    """Of a train that is clean and one that holds what is no twitch the clean one; of two with noise of their own, the
+    mean; where the separation has none, the network's."""
+    true = sequence.twitch_trains / sequence.twitch_trains.std(axis=1, keepdims=True)
+    noise = np.random.default_rng(0).standard_normal((2, 400)).astype(np.float32)
+    separated = np.stack([true[0], true[1] - 0.8 * true[2], 2 * (true[3] + 0.4 * noise[0]), np.full(400, np.nan)])
+    predicted = np.stack([true[0] - 0.8 * true[4], true[1], true[3] + 0.4 * noise[1], true[5]])
+    found = clearest(separated.astype(np.float32), predicted, 400.0)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found[0], separated[0].astype(np.float32))
+    np.testing.assert_array_equal(found[[1, 3]], predicted[[1, 3]])
+    mean = true[3] + 0.2 * noise.sum(axis=0)
+    assert np.corrcoef(found[2], mean)[0, 1] > 0.9999  # and of the separation's scale
+    assert found[2].std() == pytest.approx(separated[2].std(), rel=0.1)
+
+
+def test_hybrid_takes_the_clearest(sequence, recording):
+    given = Told(sees=sequence.territories, signals="clearest").find(recording)
+    kinds = [
+        Told(sees=sequence.territories, signals=kind).find(recording).twitch_trains
+        for kind in ("separation", "network")
+    ]
+    np.testing.assert_array_equal(given.twitch_trains, clearest(*kinds, 400.0))
 
 
 def test_warnings_are_kept_where_no_unit_is(recording):
