@@ -3,10 +3,11 @@
     python experiments/familiar.py                   # 6 minutes on two cores
     python experiments/familiar.py --package         # ... and into the package
 
-1,500 recordings as those that the scores were fitted to (belief.py), of other seeds, but for those without units; the lowest and the highest value of
-each fact but for one recording in 500 at either end. Prints how many of 300 held-out recordings, and of odd ones, are
-said to be unlike these; expect 0.004 of the former, all of those with outliers, stripes or a shear wave, 0.7 of those whose
-gain flickers, and 0.1 of those that vibrate: power at 100 Hz without a pattern is what noise looks like.
+1,500 recordings as those that the scores were fitted to (belief.py), of other seeds, but for those without units; the
+lowest and the highest value of each fact but for one recording in 500 at either end. Prints how many of 300 held-out
+recordings, and of odd ones, are said to be unlike these; expect 0.004 of the former, all of those with outliers,
+stripes or a shear wave, 0.7 of those whose gain flickers, and 0.1 of those that vibrate: power at 100 Hz without a
+pattern is what noise looks like.
 """
 
 from __future__ import annotations
