@@ -45,11 +45,11 @@ class Hybrid:
         choices=("clearest", "separation", *SIGNALS),
     )
     twitch: str = setting("twitch-echo", 'twitch network, for signals "clearest", "separation" and "network"')
-    min_score: float = setting(0.35, "units that are less likely motor units are dropped", least=0, most=1)
+    min_score: float = setting(0.3, "units that are less likely motor units are dropped", least=0, most=1)
     seen_score: float = setting(0.2, "what the network sees with a lower score is no candidate", least=0, most=1)
     same_iou: float = setting(0.8, "of two units with a higher IoU the less likely one is dropped", least=0, most=1)
     copy_iou: float = setting(0.4, "likewise of two with a higher IoU whose signals are alike", least=0, most=1)
-    copy_correlation: float = setting(0.85, "signals with a higher correlation are alike", least=-1, most=1)
+    copy_correlation: float = setting(0.8, "signals with a higher correlation are alike", least=-1, most=1)
     ica: TunedICA = setting(_separation, "the separation", argument=False)
 
     def __post_init__(self):
