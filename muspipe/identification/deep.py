@@ -21,7 +21,7 @@ class Deep:
         "seg-outline", "segmentation network: one of the package's, a weight file or a run folder"
     )
     signals: str = setting("network", "how twitch trains are computed", choices=SIGNALS)
-    twitch: str = setting("twitch-echo", 'twitch network, for signals "network"')
+    twitch: str = setting("twitch-refit", 'twitch network, for signals "network"')
     min_score: float | None = setting(None, "detections below are dropped; default: as the network's preset", least=0)
     mask_level: float | None = setting(
         None, "where a mask of the network begins; default: as the network's preset", least=0, most=1

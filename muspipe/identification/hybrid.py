@@ -44,7 +44,7 @@ class Hybrid:
         "clearest: of these two and their mean the one that a unit's twitches explain best",
         choices=("clearest", "separation", *SIGNALS),
     )
-    twitch: str = setting("twitch-echo", 'twitch network, for signals "clearest", "separation" and "network"')
+    twitch: str = setting("twitch-refit", 'twitch network, for signals "clearest", "separation" and "network"')
     min_score: float = setting(0.3, "units that are less likely motor units are dropped", least=0, most=1)
     seen_score: float = setting(0.2, "what the network sees with a lower score is no candidate", least=0, most=1)
     same_iou: float = setting(0.8, "of two units with a higher IoU the less likely one is dropped", least=0, most=1)
