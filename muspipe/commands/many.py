@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,7 @@ def _done(jobs, workers):
                 row, took_s = {"status": FAILED, "reason": _short(str(error), job)}, None
             bar.update()
             bar.write(f"{job.name}: {_said(row, took_s)}")
+            sys.stdout.flush()  # into a log, too
             yield job, row, took_s
 
 

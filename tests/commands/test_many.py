@@ -187,10 +187,10 @@ ICA = ("--method", "ica", "--no-report")
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
-    """Four recordings with two units each, small and short, and one that is cut short."""
+    """Three recordings with two units each, small and short, and one that is cut short."""
     folder = tmp_path_factory.mktemp("simulated") / "study"
     config = SimulationConfig.scenario("paper", n_units=2, height_px=24, width_px=24, n_frames=200)
-    for seed in range(4):
+    for seed in range(3):
         write(folder / f"r{seed}.h5", simulate(config, seed).render(20))
     (folder / "cut.h5").write_bytes((folder / "r0.h5").read_bytes()[:2000])
     return folder
@@ -201,8 +201,8 @@ def undisturbed(simulated, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "out"
     assert call(simulated, "--out", out, "--jobs", 1, *ICA) == 1
     rows = table(out / "summary.csv")
-    assert [rows[f"r{i}"]["status"] for i in range(4)] == ["done"] * 4 and rows["cut"]["status"] == "failed"
-    assert sum(int(rows[f"r{i}"]["units"]) for i in range(4)) >= 4  # the comparisons are of something
+    assert [rows[f"r{i}"]["status"] for i in range(3)] == ["done"] * 3 and rows["cut"]["status"] == "failed"
+    assert sum(int(rows[f"r{i}"]["units"]) for i in range(3)) >= 3  # the comparisons are of something
     return out
 
 
@@ -220,11 +220,11 @@ def test_a_killed_run_goes_on(simulated, undisturbed):
     """Killed when the first is done; the second run keeps what is done, and leaves what an undisturbed one has."""
     out = undisturbed.parent / "killed"
     process = run_in_background(simulated, out, 1)
-    assert process.stdout.readline()
+    assert any("motor unit" in line for line in process.stdout)
     process.kill()
     process.communicate()
     first = times(out)
-    assert 1 <= len(first) < 4
+    assert 1 <= len(first) < 3
     time.sleep(0.5)  # its worker notices and ends
     assert call(simulated, "--out", out, "--jobs", 1, *ICA) == 1
     assert first.items() <= times(out).items()
@@ -239,7 +239,7 @@ def test_an_interrupt_leaves_nothing_half_done(simulated, tmp_path):
     assert process.returncode == 130 and said.strip() == "muspipe: error: interrupted"
     assert not list((tmp_path / "out").rglob(".*"))
     rows = table(tmp_path / "out/summary.csv")
-    assert len(rows) == 5 and {row["status"] for row in rows.values()} >= {"not done"}
+    assert len(rows) == 4 and {row["status"] for row in rows.values()} >= {"not done"}
     assert {name for name, row in rows.items() if row["status"] == "done"} == set(times(tmp_path / "out"))
 
 
