@@ -51,9 +51,8 @@ def evaluate(
     method: a name in `EVALUATED`; settings: those of the method that differ from its defaults, and of the
     preparation ("prepare.motion"). firings: the rule that finds them, a name in `muspipe.firings.RULES`. snrs_db: noise
     levels [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most this many
-    sequences of each number of motor units. out: folder of the journal. workers: number of processes, or a cluster, by
-    default one process for each CPU core. progress: called with (finished, of) whenever
-    some more sequences are finished.
+    sequences of each number of motor units. out: folder of the journal. workers: number of processes (None: one for
+    each CPU core), or a cluster. progress: called with (finished, of) whenever some more sequences are finished.
     """
     dataset = open_dataset(data, split)
     dataset.validate()
