@@ -23,8 +23,8 @@ OUTPUTS = {
 
 
 def identify_into(folder, args, step):
-    """Write all files into `folder`. step: called with the name of each step as it begins. Returns (result, metrics or
-    None)."""
+    """Write all files into `folder`. step: told what is being done, see `muspipe.commands.showing`. Returns (result,
+    metrics or None)."""
     from muspipe.evaluation.metrics import compare
     from muspipe.export.csv import save_firings
     from muspipe.identification.identify import identify

@@ -19,6 +19,7 @@ from tqdm import tqdm
 import muspipe
 from muspipe.commands.identifying import OUTPUTS, identify_into, refuse_inputs_as_outputs
 from muspipe.commands.methods import given_settings
+from muspipe.commands.showing import Unseen
 from muspipe.commands.workers import given_workers
 from muspipe.errors import InputError, one_line
 from muspipe.firings.find import check_rule
@@ -71,8 +72,9 @@ def run_many(args: argparse.Namespace) -> int:
         raise InputError("--truth belongs to a single recording: leave it out")
     out, workers = Path(args.out), given_workers(args)
     made_with = _made_with(args)
+    shared = argparse.Namespace(**vars(args) | {"recording": None, "out": None})
     jobs = [
-        Job(name, str(path), str((out / name).absolute()), args, made_with)
+        Job(name, str(path), str((out / name).absolute()), shared, made_with)
         for name, path in recordings_of(args.recording, leave_out=out).items()
     ]
     _refuse_foreign(out / SUMMARY, list(COLUMNS))
@@ -171,7 +173,7 @@ def _make(job, record, sha256):
     args = argparse.Namespace(**vars(job.args) | {"recording": job.path, "out": job.folder})
     refuse_inputs_as_outputs(args)
     with output_files(job.folder, (*OUTPUTS, RECORD), args.overwrite or record is not None) as folder:
-        result, _ = identify_into(folder, args, lambda name: None)
+        result, _ = identify_into(folder, args, Unseen())
         summary = _summary_of(result)
         content = {
             "source": source,
