@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
-import dataclasses
 import json
 import os
 import sys
@@ -22,10 +21,8 @@ from muspipe.commands.methods import given_settings
 from muspipe.commands.showing import Unseen
 from muspipe.commands.workers import given_workers
 from muspipe.errors import InputError, one_line
-from muspipe.firings.find import check_rule
-from muspipe.identification.method import get_method, settings_of
+from muspipe.identification.many import settings_for
 from muspipe.outputs import output_files
-from muspipe.preparation.prepare import PREFIX, preparation_of
 from muspipe.recordings.folders import recordings_of
 from muspipe.recordings.result import plain
 from simulator.shared.files import atomic_path, held, sha256_of_file
@@ -120,12 +117,10 @@ def _said(row, took_s):
 
 def _made_with(args) -> dict:
     """What all results depend on. InputError for a method, setting or rule that there is not."""
-    preparation, own = preparation_of(given_settings(args))
-    check_rule(args.firings)
     values = {
         "muspipe": muspipe.__version__,
         "method": args.method,
-        "settings": settings_of(get_method(args.method, own)) | {PREFIX: dataclasses.asdict(preparation)},
+        "settings": settings_for(args.method, args.firings, given_settings(args)),
         "firings": args.firings,
         "reading": [args.frame_rate, args.pixel_mm, args.variable, args.axes],
         "figures": args.figure_format,

@@ -12,8 +12,8 @@ from muspipe.errors import InputError
 from muspipe.firings import DEFAULT_RULE
 from muspipe.firings.find import check_rule
 from muspipe.identification.identify import identify
-from muspipe.identification.method import DEFAULT_METHOD, Method, get_method
-from muspipe.preparation.prepare import preparation_of
+from muspipe.identification.method import DEFAULT_METHOD, Method, get_method, settings_of
+from muspipe.preparation.prepare import PREFIX, preparation_of
 from muspipe.recordings.readers import load_recording
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.result import Result
@@ -43,13 +43,18 @@ def identify_many(
     """
     if isinstance(paths, str | os.PathLike):
         raise InputError(f"identify_many: expected a list of files, got {paths!r} alone")
-    check_rule(firings)
-    _, own = preparation_of(settings)
-    if isinstance(method, str):
-        get_method(method, own)
+    settings_for(method, firings, settings)
     given = {os.path.abspath(path): path for path in paths}  # a worker on another machine has another working directory
     work = functools.partial(_identified, method=method, reading=reading or {}, firings=firings, settings=settings)
     return _answers(given, mapped(work, given, Workers(jobs, scheduler, cluster), apart=True))
+
+
+def settings_for(method: str | Method, firings: str, settings: dict) -> dict:
+    """All settings that `identify` would use with these, as plain values. InputError for what does not fit."""
+    check_rule(firings)
+    preparation, own = preparation_of(settings)
+    method = get_method(method, own) if isinstance(method, str) else method
+    return settings_of(method) | {PREFIX: dataclasses.asdict(preparation)}
 
 
 def _answers(given, found):
