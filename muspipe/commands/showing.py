@@ -8,7 +8,7 @@ import time
 
 from tqdm import tqdm
 
-LOG_EVERY_S = 10.0
+LOG_EVERY_S = 30.0
 BAR = "{desc:<12} {bar:24} {elapsed}{postfix}"
 
 

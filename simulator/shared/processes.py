@@ -20,6 +20,10 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 GRACE_S = 10.0
 """Workers that are told to stop, and are deep in a library, have this long to tidy up."""
 
+TOLD_TO_STOP = 128 + signal.SIGTERM
+
+_at_work = []
+"""The function that this process is in, as a worker."""
 _of_this_process = contextlib.ExitStack()
 """Contexts that a worker stays in for life."""
 
@@ -50,12 +54,17 @@ def worker_pool(workers: int):
     """
     context = multiprocessing.get_context("spawn")
     threads = max(1, cores() // workers)
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(threads,)) as pool:
+    with _Pool(workers, context, initializer=_start_worker, initargs=(threads,)) as pool:
         try:
             yield pool
         except BaseException:
             _stop(pool)
             raise
+
+
+class _Pool(ProcessPoolExecutor):
+    def submit(self, function, /, *args, **options):
+        return super().submit(_work, function, *args, **options)
 
 
 def settle(threads: int) -> None:
@@ -68,7 +77,7 @@ def _start_worker(threads):
     """In a worker: end when the parent is killed (the pool alone would leave it waiting for ever), and leave interrupts
     from the keyboard to the parent, which passes them on as SIGTERM."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that temporary files go
+    signal.signal(signal.SIGTERM, _leave)
     sentinel = multiprocessing.parent_process().sentinel
 
     def watch():
@@ -77,6 +86,25 @@ def _start_worker(threads):
 
     threading.Thread(target=watch, daemon=True).start()
     settle(threads)
+
+
+def _work(function, *args, **options):
+    """In a worker: the function, which is told by SystemExit to stop. Then nobody waits for an answer any more."""
+    _at_work.append(function)
+    try:
+        return function(*args, **options)
+    except SystemExit:
+        os._exit(TOLD_TO_STOP)
+    finally:
+        _at_work.clear()
+
+
+def _leave(*_):
+    """End the worker; what is at work first tidies up, and hears it once."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if not _at_work:
+        os._exit(TOLD_TO_STOP)
+    sys.exit(TOLD_TO_STOP)
 
 
 def _stop(pool):

@@ -246,7 +246,7 @@ def test_an_interrupt_leaves_nothing_half_done(simulated, tmp_path):
 def test_a_cluster_gives_the_same_bytes(simulated, undisturbed, tmp_path):
     """Two worker processes, one of which is killed when the first recording is done."""
     distributed = pytest.importorskip("distributed", reason="no dask.distributed: pip install '.[cluster]'")
-    options = dict(n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=str(tmp_path / "dask"))
+    options = dict(n_workers=2, threads_per_worker=1, dashboard_address=":0", local_directory=str(tmp_path / "dask"))
     out = undisturbed.parent / "cluster"
     with distributed.LocalCluster(**options) as cluster:
         process = min(worker.process.pid for worker in cluster.workers.values())

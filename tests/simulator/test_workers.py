@@ -112,7 +112,7 @@ def cluster_file(folder, text):
     return Workers(cluster=str(path))
 
 
-LOCAL = "local: {threads_per_worker: 2, dashboard_address: null, local_directory: %s}\njobs: 2\n"
+LOCAL = "local: {threads_per_worker: 2, dashboard_address: ':0', local_directory: %s}\njobs: 2\n"
 
 
 def test_a_cluster_loses_nothing_with_a_worker(tmp_path):
