@@ -1,5 +1,6 @@
 """Work that is shared out: nothing lost or done twice over, whoever does it and whatever becomes of them."""
 
+import math
 import os
 import signal
 import time
@@ -150,8 +151,8 @@ def test_a_scheduler_that_is_not_there(monkeypatch):
 
 SLURM = "slurm: {cores: 1, memory: 1GB, walltime: '00:10:00', interface: lo}\njobs: 2\n"
 STAND_INS = {
-    "sbatch": '#!/bin/bash\ncp "$1" "$(dirname "$0")/script"\nsetsid bash "$1" >/dev/null 2>&1 &\n'
-    'echo "Submitted batch job $!"\n',
+    "sbatch": '#!/bin/bash\ncopy="$(dirname "$0")/script.$$"\ncp "$1" "$copy"\n'
+    'setsid bash "$copy" >/dev/null 2>&1 &\necho "Submitted batch job $!"\n',
     "scancel": '#!/bin/bash\nkill -- -"$1"\n',
 }
 """What Slurm's own commands do, on this machine alone."""
@@ -172,8 +173,9 @@ def test_jobs_of_a_batch_system(tmp_path, monkeypatch):
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
-    found = outcomes(mapped(square, [1, 2, 4], cluster_file(tmp_path, SLURM)))
-    assert [found[i][0] for i in (1, 2, 4)] == [1, 4, 16]
-    assert "#SBATCH -t 00:10:00" in (tmp_path / "script").read_text()
+    found = outcomes(mapped(math.factorial, [1, 2, 4], cluster_file(tmp_path, SLURM)))
+    assert found == {1: 1, 2: 2, 4: 24}
+    script, *_ = tmp_path.glob("script.*")
+    assert "#SBATCH -t 00:10:00" in script.read_text()
     with pytest.raises(InputError, match="slurm: .*coars"):
         list(mapped(square, [1], cluster_file(tmp_path, SLURM.replace("cores", "coars"))))
