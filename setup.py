@@ -37,10 +37,22 @@ setup(
         "cuda": ["tensorflow[and-cuda]>=2.18"],
         "jax": ["jax"],
         "nwb": ["pynwb>=4"],
+        # work on many machines, see simulator/shared/clusters.py
+        "cluster": ["distributed>=2024.8", "dask-jobqueue>=0.9"],
         "browser": ["selenium>=4.20"],  # tests/report/test_browser.py: the report in Chromium, see make test-browser
         # setuptools and wheel: tests/test_packaging.py builds without fetching anything; pymust: its estimator of
         # velocity is compared with ours in tests/echoes
-        "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.8", "setuptools>=70", "wheel", "pymust>=0.1.9", "pynwb>=4"],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "ruff>=0.8",
+            "setuptools>=70",
+            "wheel",
+            "pymust>=0.1.9",
+            "pynwb>=4",
+            "distributed>=2024.8",
+            "dask-jobqueue>=0.9",
+        ],
     },
     entry_points={
         "console_scripts": [

@@ -16,6 +16,7 @@ _EXPORTS = {
     "Recording": "muspipe.recordings.recording",
     "Result": "muspipe.recordings.result",
     "identify": "muspipe.identification.identify",
+    "identify_many": "muspipe.identification.many",
     "load_recording": "muspipe.recordings.readers",
 }
 

@@ -14,7 +14,7 @@ import signal
 import sys
 
 from muspipe import __version__
-from muspipe.errors import InputError
+from muspipe.errors import InputError, one_line
 
 PROGRAMS = {
     "muspipe": "Identify motor units in ultrafast ultrasound of contracting muscle.",
@@ -58,6 +58,8 @@ def main_train(argv=None) -> int:
 
 def _main(program, argv):
     argv = sys.argv[1:] if argv is None else list(argv)
+    if hasattr(sys.stdout, "reconfigure"):  # a file's name may hold bytes that are no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with _terminable():
             code = _run(program, argv)
@@ -67,7 +69,7 @@ def _main(program, argv):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (Exception, KeyboardInterrupt) as error:
-        line = _one_line(error)
+        line = one_line(error)
         if line is None or os.environ.get("MUSPIPE_DEBUG") == "1":
             raise
         print(f"{program}: error: {line}", file=sys.stderr)
@@ -95,6 +97,9 @@ def _terminable():
 def _run(program, argv):
     chosen = next((word for word in argv if not word.startswith("-")), None)
     args = _parser(program, chosen).parse_args(argv)
+    for name, value in vars(args).items():
+        if value == "":
+            raise InputError(f"{name}: expected a value, got an empty text")
     return _module(program, args.command).run(args) or 0
 
 
@@ -117,18 +122,3 @@ def _parser(program, chosen):
         if name == chosen:
             _module(program, name).add_arguments(subparser)
     return parser
-
-
-def _one_line(error) -> str | None:
-    """What to tell users about an error that they can mend; None for a bug, which keeps its traceback."""
-    if isinstance(error, KeyboardInterrupt):
-        text = "interrupted"
-    elif isinstance(error, InputError):
-        text = str(error)
-    elif isinstance(error, OSError):
-        text = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-    elif isinstance(error, MemoryError):
-        text = f"not enough memory: {error}" if str(error) else "not enough memory"
-    else:
-        return None
-    return " ".join(text.split())

@@ -7,13 +7,9 @@ and the division into shards is fixed, so the bytes depend neither on the number
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
-import os
 import shutil
-from concurrent.futures import FIRST_COMPLETED, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +21,9 @@ from simulator.schema import SCHEMA_VERSION, field_bytes
 from simulator.sequence import MODEL_VERSION, MuscleSequence, simulate
 from simulator.shards import MANIFEST, Shard, read_manifest, write_shard
 from simulator.shared.errors import InputError
-from simulator.shared.files import atomic_path, sha256_of_file
-from simulator.shared.processes import worker_pool
-
-try:
-    import fcntl
-except ImportError:  # not on this system, where two runs in one folder go unnoticed
-    fcntl = None
+from simulator.shared.files import atomic_path, held, sha256_of_file
+from simulator.shared.processes import WorkerDied
+from simulator.shared.workers import Workers, mapped, workers_of
 
 SPLITS = ("train", "val", "test")
 TEST_UNIT_COUNTS = (1, 5, 10, 15, 20, 25)
@@ -70,6 +62,9 @@ class _Job:
     dense: bool
     snr_db: float | None
 
+    def __str__(self):
+        return str(self.path)
+
     @property
     def path(self) -> Path:
         return Path(self.folder) / self.file
@@ -99,21 +94,22 @@ def generate_dataset(
     n_val: int,
     n_test: int,
     *,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     dense: bool = False,
     snr_db: float | None = None,
     progress=None,
 ) -> dict:
     """Write the data set into folder `out`, or finish the one begun there. Returns its manifest.
 
-    workers: processes; default: the number of CPU cores. They are spawned, so a script that calls this needs
-    `if __name__ == "__main__":`. dense also stores the images, with noise of `snr_db` [dB] (None: clean).
-    progress: called with the number of sequences finished since the last call.
+    workers: number of processes, or a cluster; default: one for each CPU core. They are spawned, so a script that
+    calls this needs `if __name__ == "__main__":`. dense also stores the images, with noise of `snr_db` [dB] (None:
+    clean). progress: called with the number of sequences finished since the last call.
     Raises InputError for impossible sizes and for a folder that holds anything else; OSError when the disk is too small
     or full, saying what was not written.
     """
     sizes = dict(zip(SPLITS, (n_train, n_val, n_test), strict=True))
-    _check(seed, sizes, workers, dense, snr_db)
+    _check(seed, sizes, dense, snr_db)
+    workers = workers_of(workers)
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: expected a folder for the data set, got a file")
@@ -121,7 +117,7 @@ def generate_dataset(
     if not folder.exists():
         _check_space(folder, jobs)  # before anything is made
         folder.mkdir(parents=True)
-    with _lock(folder):
+    with held(folder, "this data set"):
         _refuse_other_content(folder, manifest)
         for leftover in folder.glob(".*.part.*"):  # of a killed run
             leftover.unlink()
@@ -135,7 +131,7 @@ def generate_dataset(
     return manifest
 
 
-def _check(seed, sizes, workers, dense, snr_db):
+def _check(seed, sizes, dense, snr_db):
     if not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed: expected an integer from 0, got {seed!r}")
     for split, size in sizes.items():
@@ -149,8 +145,6 @@ def _check(seed, sizes, workers, dense, snr_db):
             f"test: expected a multiple of {len(TEST_UNIT_COUNTS)} (equal shares of {counts} motor units), "
             f"got {sizes['test']}"
         )
-    if workers is not None and (not isinstance(workers, int) or workers < 1):
-        raise InputError(f"workers: expected a number of processes from 1, got {workers!r}")
     if snr_db is not None and not dense:
         raise InputError("snr_db: only dense data sets hold noise; add --dense, or give the SNR when training")
     if snr_db is not None and not snr_db > -np.inf:
@@ -162,7 +156,7 @@ def _plan(folder, config, seed, sizes, dense, snr_db):
     shard_size = DENSE_SHARD_SIZE if dense else SHARD_SIZE
     jobs = [
         _Job(
-            folder=str(folder),
+            folder=str(folder.absolute()),  # a worker on another machine has another working directory
             file=f"{split}-{first // shard_size:05d}.h5",
             split=split,
             first_index=first,
@@ -263,33 +257,23 @@ def _check_space(folder, todo):
 
 
 def _make_shards(folder, manifest, todo, workers, progress):
-    workers = min(workers or os.cpu_count() or 1, len(todo))
     number_of = {entry["file"]: number for number, entry in enumerate(manifest["shards"])}
-    with worker_pool(workers) as pool:
-        pending = {pool.submit(_make_shard, job): job for job in todo}
-        try:
-            while pending:
-                for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    job = pending[future]
-                    manifest["shards"][number_of[job.file]] = job.entry(future.result())
-                    del pending[future]
-                    _write_manifest(folder, manifest)
-                    progress(job.n_sequences)
-        except BrokenProcessPool as error:
-            raise InputError(
-                f"{folder}: a worker process died, {len(pending)} shards not written; use fewer workers if memory was "
-                "short, and in a script call this under `if __name__ == '__main__':`; the same call continues"
-            ) from error
-        except OSError as error:
-            raise OSError(
-                error.errno or errno.EIO,
-                f"{len(pending)} of {len(manifest['shards'])} shards not written ({error.strerror or error}); "
-                "mend this and run the same command again: finished shards are kept",
-                str(folder),
-            ) from error
-        finally:
-            for future in pending:
-                future.cancel()
+    left = len(todo)
+    try:
+        for job, finished in mapped(_make_shard, todo, workers):
+            manifest["shards"][number_of[job.file]] = job.entry(finished.result())
+            left -= 1
+            _write_manifest(folder, manifest)
+            progress(job.n_sequences)
+    except WorkerDied as error:
+        raise InputError(f"{error}; {left} shards not written; the same call continues") from error
+    except OSError as error:
+        raise OSError(
+            error.errno or errno.EIO,
+            f"{left} of {len(manifest['shards'])} shards not written ({error.strerror or error}); "
+            "mend this and run the same command again: finished shards are kept",
+            str(folder),
+        ) from error
 
 
 def _make_shard(job: _Job) -> str:
@@ -307,22 +291,6 @@ def _make_shard(job: _Job) -> str:
         snr_db=job.snr_db,
     )
     return sha256_of_file(job.path)
-
-
-@contextlib.contextmanager
-def _lock(folder):
-    """Hold the folder for one run. The system releases it however the process ends."""
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise InputError(f"{folder}: another process is writing this data set; wait for it to end") from None
-    finally:
-        os.close(descriptor)
 
 
 def _write_manifest(folder, manifest):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from muspipe.commands.methods import add_firings, add_method, given_settings
+from muspipe.commands.workers import add_workers, given_workers
 from muspipe.evaluation import EVALUATED
 
 OUTPUTS = ("metrics.json", "table.md", "metrics.png")
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="noise levels [dB]; default inf 20 10",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="at most N sequences of each number of motor units")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes; default one for each CPU core")
+    add_workers(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace existing metrics")
 
 
@@ -43,10 +44,9 @@ def run(args: argparse.Namespace) -> int:
     from muspipe.figures.metrics import draw_metrics
     from muspipe.outputs import output_files
 
-    for name in ("limit", "workers"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name}: expected a number from 1, got {value}")
+    if args.limit is not None and args.limit < 1:
+        raise InputError(f"--limit: expected a number from 1, got {args.limit}")
+    workers = given_workers(args)
     if any(snr != snr or snr == float("-inf") for snr in args.snr_db):
         raise InputError("--snr-db: expected decibels or inf, got nan or -inf")
     out = Path(args.out)
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
                 split=args.split,
                 snrs_db=args.snr_db,
                 limit=args.limit,
-                workers=args.workers,
+                workers=workers,
                 settings=given_settings(args),
                 firings=args.firings,
                 progress=progress,

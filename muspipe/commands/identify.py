@@ -1,35 +1,34 @@
-"""`muspipe identify`: from a recording's file to its motor units, as a result file, a table and a figure."""
+"""`muspipe identify`: from a recording's file to its motor units, as a result file, a table and a figure; or the same
+for many."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import dataclasses
-import json
 import math
-import os
 import sys
-import warnings
 from pathlib import Path
 
-from muspipe.commands.methods import add_firings, add_method, given_settings
+from muspipe.commands.identifying import OUTPUTS
+from muspipe.commands.methods import add_firings, add_method
+from muspipe.commands.workers import WORK, add_workers
 from muspipe.identification.method import METHODS
 
 FORMATS = ("png", "pdf", "svg")
-OUTPUTS = {
-    "result.h5": "territories, twitch trains, firings, scores, settings",
-    "firings.csv": "firing times, one row a firing",
-    "figure.png": "territories over the velocity map, twitch trains with firings",
-    "report.html": "the same and more, to look at in a browser (not with --no-report)",
-    "figure.pdf": "with --figure-format pdf",
-    "figure.svg": "with --figure-format svg",
-    "metrics.json": "agreement with the truth (with --truth)",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Writes into DIR: " + "; ".join(f"{name} ({what})" for name, what in OUTPUTS.items()) + "."
-    parser.add_argument("recording", metavar="RECORDING", help="velocity images, IQ or RF: .h5, .npy, .npz or .mat")
+    parser.epilog = (
+        "Writes into DIR: "
+        + "; ".join(f"{name} ({what})" for name, what in OUTPUTS.items())
+        + ". Of several recordings, a folder of them, or with --jobs: into DIR/NAME for each, and a table of all into "
+        "DIR/summary.csv; what is there of the same file, settings and version stays."
+    )
+    parser.add_argument(
+        "recording",
+        nargs="+",
+        metavar="RECORDING",
+        help="velocity images, IQ or RF: .h5, .npy, .npz or .mat; or several, or a folder with them in it or below",
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
     add_method(parser, METHODS)
     add_firings(parser)
@@ -43,14 +42,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--figure-format", action="append", choices=FORMATS, help="of the figure (default: png); may be repeated"
     )
     parser.add_argument("--truth", metavar="FILE", help="result file with the true motor units, to compare with")
+    add_workers(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    """Exit code 0; with several recordings 1 if some failed."""
+    several = len(args.recording) > 1 or any(getattr(args, name) is not None for name in WORK)
+    if several or Path(args.recording[0]).is_dir():
+        from muspipe.commands.many import run_many
+
+        return run_many(args)
+    (args.recording,) = args.recording
+    return _run_one(args)
+
+
+def _run_one(args):
+    from muspipe.commands.identifying import identify_into, refuse_inputs_as_outputs
+    from muspipe.commands.showing import shown_steps
     from muspipe.outputs import output_files
 
-    _refuse_inputs_as_outputs(args)
+    refuse_inputs_as_outputs(args)
     with output_files(args.out, tuple(OUTPUTS), args.overwrite) as folder:
-        result, metrics = _identify_into(folder, args)
+        with shown_steps("reading", 4 + (not args.no_report)) as step:
+            result, metrics = identify_into(folder, args, step)
         written = [name for name in OUTPUTS if (folder / name).exists()]
     _print_summary(args, result)
     for warning in result.warnings:
@@ -61,95 +75,6 @@ def run(args: argparse.Namespace) -> int:
     for name in written:
         print(f"  {Path(args.out) / name}")
     return 0
-
-
-def _identify_into(folder, args):
-    """Write all files into `folder`. Returns (result, metrics or None)."""
-    from tqdm import tqdm
-
-    with tqdm(
-        total=4 + (not args.no_report),
-        desc="reading",
-        bar_format="{desc:<12} {bar:24} {elapsed}",
-        leave=False,
-        disable=None,
-    ) as bar:
-
-        def step(name):
-            bar.update()
-            bar.set_description_str(name)
-
-        # Within the bar, as these imports take the first second.
-        from muspipe.evaluation.metrics import compare
-        from muspipe.export.csv import save_firings
-        from muspipe.identification.identify import identify
-
-        recording, doubts = _load(args)
-        truth = _load_truth(args.truth, recording) if args.truth else None
-        step("identifying")
-        result = identify(recording, method=args.method, firings=args.firings, **given_settings(args))
-        result = dataclasses.replace(result, warnings=(*doubts, *result.warnings))
-        metrics = compare(result, truth, args.firings) if truth else None
-        step("drawing")
-        from muspipe.figures.identification import draw_identification
-
-        figure = draw_identification(result, truth)
-        for ending in args.figure_format or ["png"]:
-            figure.savefig(folder / f"figure.{ending}", dpi=200)
-        step("writing")
-        result.save(folder / "result.h5")
-        save_firings(result, folder / "firings.csv")
-        if metrics is not None:
-            plain = {key: None if math.isnan(value) else value for key, value in metrics.items()}  # JSON has no NaN
-            (folder / "metrics.json").write_text(json.dumps(plain, indent=2) + "\n")
-        if not args.no_report:
-            step("reporting")
-            from muspipe.report.page import write_report
-
-            write_report([result], folder / "report.html")
-    return result, metrics
-
-
-def _load(args):
-    """(recording, warnings about it: the velocity of echoes may be doubtful)."""
-    from muspipe.recordings.readers import load_recording
-
-    with warnings.catch_warnings(record=True) as noticed:
-        warnings.simplefilter("always", UserWarning)
-        recording = load_recording(
-            args.recording,
-            frame_rate_hz=args.frame_rate,
-            pixel_mm=args.pixel_mm,
-            variable=args.variable,
-            axes=args.axes,
-        )
-    return recording, [str(warning.message) for warning in noticed]
-
-
-def _refuse_inputs_as_outputs(args):
-    from muspipe.errors import InputError
-
-    for given in filter(None, (args.recording, args.truth)):
-        for name in OUTPUTS:
-            with contextlib.suppress(OSError):  # one of the two is not there: then they are not the same
-                if os.path.samefile(given, Path(args.out) / name):
-                    raise InputError(f"{given}: would be replaced by the results: choose another output folder")
-
-
-def _load_truth(path, recording):
-    from muspipe.errors import InputError
-    from muspipe.recordings.result import Result
-
-    truth = Result.load(path)
-    expected = (*recording.image_shape, recording.n_frames, recording.frame_rate_hz)
-    got = (*truth.image_shape, truth.n_frames, truth.frame_rate_hz)
-    if expected != got:
-        form = "{} x {} px, {} frames at {:g} Hz".format
-        raise InputError(f"{path}: expected the truth of this recording, {form(*expected)}, got {form(*got)}")
-    if truth.source["sha256"] not in ("", recording.source_sha256):
-        other = truth.source["name"]
-        print(f"note: {path} was made with another file ({other}), which may hold other units", file=sys.stderr)
-    return truth
 
 
 def _print_summary(args, result):

@@ -8,6 +8,8 @@ import json
 import math
 from pathlib import Path
 
+from muspipe.commands.workers import WORK, add_workers, given_workers
+
 DATASET_DEFAULTS = {"train": 10_000, "val": 1_000, "test": 600}
 """Sizes of the sets of Ali et al. 2020."""
 DEFAULT_SEED = 2020
@@ -42,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     dataset = parser.add_argument_group("data set")
     for split, size in DATASET_DEFAULTS.items():
         dataset.add_argument(f"--{split}", type=int, metavar="N", help=f"sequences of the {split} set; default {size}")
-    dataset.add_argument("--workers", type=int, metavar="N", help="processes; default one for each CPU core")
     dataset.add_argument("--dense", action="store_true", help="store the images too, 6.5 MB a sequence")
+    add_workers(parser)
     recording = parser.add_argument_group("recording")
     recording.add_argument("--units", type=int, metavar="N", help=f"motor units; default {DEFAULT_UNITS}")
     recording.add_argument("--truth", metavar="FILE", help="write the true motor units here, as a result file (.h5)")
@@ -100,7 +102,8 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.out is None) == (args.recording is None):
         raise InputError("expected either a folder OUT for a data set or --recording FILE, got both or neither")
-    foreign = ("train", "val", "test", "workers", "dense") if args.recording else ("units", "truth", "iq", "overwrite")
+    dataset, recording = (*DATASET_DEFAULTS, "dense", *WORK), ("units", "truth", "iq", "overwrite")
+    foreign = dataset if args.recording else recording
     for name in foreign:
         given = getattr(args, name)
         if given is not None and given is not False:
@@ -124,7 +127,7 @@ def _simulate_dataset(args):
             config,
             args.seed,
             *sizes,
-            workers=args.workers,
+            workers=given_workers(args),
             dense=args.dense,
             snr_db=args.snr_db,
             progress=bar.update,

@@ -10,8 +10,6 @@ import functools
 import json
 import os
 import time
-from concurrent.futures import FIRST_COMPLETED, wait
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +25,8 @@ from muspipe.identification.method import get_method, settings_of
 from muspipe.preparation.prepare import PREFIX, preparation_of, prepare
 from muspipe.recordings.simulated import recording_of, truth_of
 from simulator.shards import open_dataset
-from simulator.shared.processes import worker_pool
+from simulator.shared.processes import WorkerDied
+from simulator.shared.workers import Workers, mapped
 
 JOURNAL = "sequences.partial.jsonl"
 CHUNK = 4
@@ -42,7 +41,7 @@ def evaluate(
     split="test",
     snrs_db=(np.inf, 20.0, 10.0),
     limit=None,
-    workers=None,
+    workers: int | Workers | None = None,
     settings=None,
     firings=DEFAULT_RULE,
     progress=None,
@@ -52,8 +51,8 @@ def evaluate(
     method: a name in `EVALUATED`; settings: those of the method that differ from its defaults, and of the
     preparation ("prepare.motion"). firings: the rule that finds them, a name in `muspipe.firings.RULES`. snrs_db: noise
     levels [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most this many
-    sequences of each number of motor units. out: folder of the journal. progress: called with (finished, of) whenever
-    some more sequences are finished.
+    sequences of each number of motor units. out: folder of the journal. workers: number of processes (None: one for
+    each CPU core), or a cluster. progress: called with (finished, of) whenever some more sequences are finished.
     """
     dataset = open_dataset(data, split)
     dataset.validate()
@@ -85,7 +84,7 @@ def evaluate(
     with open(journal, "a", encoding="utf-8") as file:
         if not rows:
             file.write(json.dumps(identity) + "\n")
-        for part in _run(tasks, str(data), split, method, settings, firings, workers):
+        for part in _run(tasks, os.path.abspath(data), split, method, settings, firings, workers):
             rows += part
             file.write("".join(json.dumps(row) + "\n" for row in part))
             file.flush()
@@ -124,28 +123,14 @@ def _choose(n_units, limit):
 
 
 def _run(tasks, data, split, method, settings, firings, workers):
-    """Yield lists of rows as they are finished.
-
-    Even a single worker is a separate process with one BLAS thread: the number of threads changes the last digits.
-    """
+    """Yield lists of rows as they are finished."""
     chunks = [tasks[i : i + CHUNK] for i in range(0, len(tasks), CHUNK)]
     work = functools.partial(_rows, data, split, method, settings, firings=firings)
-    if not chunks:
-        return
-    with worker_pool(min(workers or os.cpu_count() or 1, len(chunks))) as pool:
-        pending = {pool.submit(work, chunk) for chunk in chunks}
-        try:
-            while pending:
-                finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    yield future.result()
-        except BrokenProcessPool as error:
-            raise InputError(
-                "a worker process ended; use fewer workers if memory was short; the same call goes on"
-            ) from error
-        finally:
-            for future in pending:
-                future.cancel()
+    try:
+        for _, finished in mapped(work, chunks, workers):
+            yield finished.result()
+    except WorkerDied as error:
+        raise InputError(f"sequences {error}; the same call goes on") from error
 
 
 _open_dataset = functools.lru_cache(maxsize=1)(open_dataset)

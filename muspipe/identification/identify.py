@@ -12,8 +12,10 @@ from muspipe.identification.method import DEFAULT_METHOD, Method, get_method, na
 from muspipe.preparation.prepare import PREFIX, preparation_of, prepare
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.result import Result
+from simulator.shared.threads import one_blas_thread
 
 
+@one_blas_thread()
 def identify(
     recording: Recording, method: str | Method = DEFAULT_METHOD, *, firings: str = DEFAULT_RULE, **settings
 ) -> Result:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from muspipe.errors import InputError
+from simulator.shared.files import readable
 
 RANGE_HZ = 100.0, 100_000.0
 """Frame rates accepted. Below the first, a twitch (peak after about 27 ms) has fewer than three samples on its rise."""
@@ -62,6 +63,15 @@ class Recording:
         object.__setattr__(self, "velocity", velocity)
         object.__setattr__(self, "frame_rate_hz", frame_rate_hz)
         object.__setattr__(self, "pixel_mm", pixel_mm)
+        object.__setattr__(self, "source_name", readable(self.source_name))
+
+    def __str__(self):
+        height, width = self.image_shape
+        return (
+            f"recording {self.source_name or 'without a file'}: {height} x {width} px of {self.pixel_mm:g} mm "
+            f"({height * self.pixel_mm:.4g} x {width * self.pixel_mm:.4g} mm), {self.n_frames} frames at "
+            f"{self.frame_rate_hz:g} Hz ({self.duration_s:.4g} s), velocity in {self.velocity_unit}"
+        )
 
     def with_velocity(self, velocity: np.ndarray) -> Recording:
         """The same recording with other float32 images of the same shape. They are not checked again: for methods

@@ -130,6 +130,22 @@ class Result(MotorUnits):
             require(self.velocity_rms.shape == self.image_shape, expected, self.velocity_rms.shape)
             require(np.isfinite(self.velocity_rms).all(), "velocity_rms: expected finite values", "NaN or infinity")
 
+    def __str__(self):
+        height, width = self.image_shape
+        n = self.n_units
+        said = (
+            f"{n} motor unit{'' if n == 1 else 's'} by method {self.method or 'unknown'} in "
+            f"{self.source.get('name') or 'a recording'} ({height} x {width} px of {self.pixel_mm:g} mm, "
+            f"{self.duration_s:.4g} s at {self.frame_rate_hz:g} Hz)"
+        )
+        if n:
+            low_mm, high_mm = self.diameters_mm.min(), self.diameters_mm.max()
+            said += (
+                f": {sum(map(len, self.firings))} firings, territories of {low_mm:.1f} to {high_mm:.1f} mm, scores of "
+                f"{self.scores.min():.2f} to {self.scores.max():.2f}"
+            )
+        return said + "".join(f"; {warning}" for warning in self.warnings)
+
     @property
     def onsets(self) -> list[np.ndarray]:
         """n float64 arrays: visible onsets of the twitches [s], which units of different twitches share where they

@@ -9,6 +9,13 @@ import os
 import re
 from pathlib import Path
 
+from simulator.shared.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # not on this system, where two runs in one folder go unnoticed
+    fcntl = None
+
 
 @contextlib.contextmanager
 def atomic_path(path):
@@ -58,3 +65,25 @@ def sha256_of_file(path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def held(folder, what: str):
+    """Hold a folder for one run, which writes `what`. The system releases it however the process ends. InputError if
+    another one has it."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise InputError(f"{folder}: another process is writing {what}; wait for it to end") from None
+    finally:
+        os.close(descriptor)
+
+
+def readable(name: str) -> str:
+    """A file's name as text: bytes in it that are no UTF-8 are replaced, as no file of text could hold them."""
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -16,7 +16,7 @@ def data(tmp_path_factory):
 
 def test_writes_numbers_table_and_picture(data, tmp_path, capsys):
     out = tmp_path / "out"
-    arguments = ["evaluate", data, "--split", "val", "--snr-db", "20", "--limit", "2", "--workers", "1"]
+    arguments = ["evaluate", data, "--split", "val", "--snr-db", "20", "--limit", "2", "--jobs", "1"]
     arguments += ["--out", str(out)]
     assert main(arguments) == 0
     assert sorted(path.name for path in out.iterdir()) == ["metrics.json", "metrics.png", "table.md"]
@@ -44,12 +44,14 @@ def test_writes_numbers_table_and_picture(data, tmp_path, capsys):
         (["--set", "ica.diameter_mm=[2]"], "diameter_mm: expected 2 values"),
         (["--firings", "peaks"], "firings: expected one of discharges, paper, got 'peaks'"),
         (["--limit", "0"], "--limit: expected a number from 1"),
-        (["--workers", "-1"], "--workers: expected a number from 1"),
+        (["--jobs", "-1"], "--jobs: expected an integer from 1 or none, got -1"),
+        (["--jobs", "few"], "--jobs: expected an integer from 1 or none, got 'few'"),
+        (["--scheduler", "tcp://localhost:1"], "expected one of jobs, scheduler and cluster"),
     ],
 )
 def test_bad_input_is_one_line(data, tmp_path, capsys, changes, said):
     out = tmp_path / "out"
-    assert main(["evaluate", data, "--split", "val", "--workers", "1", "--out", str(out), *changes]) == 2
+    assert main(["evaluate", data, "--split", "val", "--jobs", "1", "--out", str(out), *changes]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert said in error and error.startswith("muspipe: error: ")
     assert not out.exists()

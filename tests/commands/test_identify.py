@@ -248,7 +248,7 @@ def test_really_full_disk(recording, tmp_path):
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert done.returncode == 2
-    (line,) = done.stderr.strip().splitlines()
+    line = done.stderr.strip().splitlines()[-1]  # on a slow machine the log tells before it how far it is
     assert line.startswith("muspipe: error: ") and "nothing was written" in line and "File too large" in line
     assert snapshot(tmp_path) == before and not (tmp_path / "out").exists()
 

@@ -112,7 +112,7 @@ def test_a_failed_truth_leaves_no_recording(tmp_path, monkeypatch):
 
 
 def test_data_set(tmp_path, capsys):
-    words = [tmp_path / "set", "--train", 4, "--val", 0, "--test", 6, "--workers", 1, "--scenario", "physiological"]
+    words = [tmp_path / "set", "--train", 4, "--val", 0, "--test", 6, "--jobs", 1, "--scenario", "physiological"]
     assert call(simulate, *words) == 0
     assert "4 train, 0 val, 6 test sequences" in capsys.readouterr().out
     assert open_dataset(tmp_path / "set").config.name == "physiological"
@@ -134,7 +134,7 @@ def test_settings_of_the_scenario(tmp_path, capsys):
 
 
 def test_settings_of_a_data_set(tmp_path):
-    words = [tmp_path / "set", "--train", 2, "--val", 0, "--test", 6, "--workers", 1]
+    words = [tmp_path / "set", "--train", 2, "--val", 0, "--test", 6, "--jobs", 1]
     assert call(simulate, *words, "--set", "territory_placement=cut", "--set", "n_units=[2,3]") == 0
     expected = SimulationConfig(territory_placement="cut", n_units=(2, 3))
     assert open_dataset(tmp_path / "set", "train").config == expected
@@ -171,7 +171,7 @@ def test_help_tells_every_setting():
 
 def test_settings_of_scenario_echo(tmp_path):
     words = ("--scenario", "echo", "--set", "name=mine", "--set", "tissue.drag_share=[0.4,0.4]", "--set", "motion=null")
-    call(simulate, tmp_path / "d", "--train", 2, "--val", 0, "--test", 0, "--workers", 1, *words)
+    call(simulate, tmp_path / "d", "--train", 2, "--val", 0, "--test", 0, "--jobs", 1, *words)
     config = open_dataset(tmp_path / "d", "train").config
     assert config.tissue.drag_share == (0.4, 0.4) and config.motion is None and config.echo is not None
     with pytest.raises(InputError, match=r"tissue.drag_share: expected 2 values"):

@@ -25,6 +25,13 @@ def test_derived_quantities(velocity):
     assert isinstance(recording.frame_rate_hz, float) and recording.velocity_unit == "a.u."
 
 
+def test_in_words(velocity):
+    recording = Recording(velocity, 400, 0.5, velocity_unit="mm/s", source_name="m\udcfcller.h5")
+    assert str(recording) == (
+        "recording m\ufffdller.h5: 10 x 12 px of 0.5 mm (5 x 6 mm), 100 frames at 400 Hz (0.25 s), velocity in mm/s"
+    )
+
+
 def test_nan_and_infinity_are_counted_and_located(velocity):
     velocity[2, 3, 4], velocity[9, 11, 99] = np.nan, -np.inf
     with pytest.raises(InputError, match=r"2 of 12000 values .* first at row 2, column 3, frame 4"):

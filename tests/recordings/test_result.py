@@ -118,6 +118,17 @@ def test_units_of_a_recording(velocity):
         MotorUnits.of(recording, mask, np.zeros((2, 100)), [1])
 
 
+def test_in_words():
+    """6 px of 0.25 mm2 are a disc of 1.4 mm."""
+    assert str(make()) == (
+        "2 motor units by method ica in Übung.h5 (8 x 10 px of 0.5 mm, 0.25 s at 400 Hz): 1 firings, territories of "
+        "1.4 to 1.4 mm, scores of 0.50 to 1.00; 3 frames stand out; motion was taken off"
+    )
+    assert str(make(0, warnings=(), source={})) == (
+        "0 motor units by method ica in a recording (8 x 10 px of 0.5 mm, 0.25 s at 400 Hz)"
+    )
+
+
 def test_geometry_by_hand():
     result = make(1)  # rows 2-3, columns 3-5 of 0.5 mm: 6 pixels, 1.5 mm2
     np.testing.assert_allclose(result.centres_mm, [[1.5, 2.25]])

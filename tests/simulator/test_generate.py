@@ -168,7 +168,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
         (dict(n_train=-1), "train"),
         (dict(n_train=0, n_test=0), "at least one"),
         (dict(seed=-1), "seed"),
-        (dict(workers=0), "workers"),
+        (dict(workers=0), "jobs: expected an integer from 1"),
         (dict(snr_db=20.0), "dense"),
         (dict(snr_db=float("nan"), dense=True), "decibels"),
     ],
