@@ -47,14 +47,7 @@ def test_files_are_those_of_their_cards(name):
 
 
 def test_what_there_is():
-    assert pretrained.names() == [
-        "seg-centre",
-        "seg-compact",
-        "seg-outline",
-        "twitch-compact",
-        "twitch-echo",
-        "twitch-refit",
-    ]
+    assert pretrained.names() == ["seg-centre", "seg-compact", "seg-outline", "twitch-compact", "twitch-refit"]
 
 
 @pytest.mark.parametrize("method", ["deep", "hybrid"])
@@ -63,7 +56,7 @@ def test_territories(method, sequences):
     assert found["recall"] > 0.9 and found["precision"] > 0.9 and found["dice"] > 0.9 and found["roa"] > 0.93
 
 
-@pytest.mark.parametrize("twitch", ["twitch-compact", "twitch-echo", "twitch-refit"])
+@pytest.mark.parametrize("twitch", ["twitch-compact", "twitch-refit"])
 def test_twitch_trains(twitch, sequences):
     found = measured(TrueTerritories(twitch=twitch).find, sequences)
     mean = measured(TrueTerritories(signals="mean").find, sequences)
