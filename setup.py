@@ -39,8 +39,17 @@ setup(
         "nwb": ["pynwb>=4"],
         "browser": ["selenium>=4.20"],  # tests/report/test_browser.py: the report in Chromium, see make test-browser
         # setuptools and wheel: tests/test_packaging.py builds without fetching anything; pymust: its estimator of
-        # velocity is compared with ours in tests/echoes
-        "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.8", "setuptools>=70", "wheel", "pymust>=0.1.9", "pynwb>=4"],
+        # velocity is compared with ours in tests/echoes; hypothesis: odd values and damaged files by the hundred
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "ruff>=0.8",
+            "setuptools>=70",
+            "wheel",
+            "pymust>=0.1.9",
+            "pynwb>=4",
+            "hypothesis>=6.100",
+        ],
     },
     entry_points={
         "console_scripts": [

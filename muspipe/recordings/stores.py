@@ -262,8 +262,12 @@ class NpzStore(Store):
             self._members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             self._complex = set()
             for name, info in self._members.items():
-                with archive.open(info) as file:
-                    shape, dtype = _npy_header(file)
+                try:
+                    with archive.open(info) as file:
+                        shape, dtype = _npy_header(file)
+                except Exception:  # zipfile and NumPy have many; what is no array is said when it is asked for
+                    self.others.append(name)
+                    continue
                 if dtype.kind in "fiuc":
                     self.shapes[name] = shape
                 else:
