@@ -36,7 +36,7 @@ def test_a_batch_is_drawn_and_the_pipeline_measured(data, tmp_path, capsys, task
         (["--seed", "-1"], "--seed: expected an integer from 0, got -1"),
         (["--snr-db", "nan"], "--snr-db: expected a number or 2 values"),
         (["--snr-db", "10", "inf"], "snr_db: expected decibels, a finite range (low, high) or inf, got (10.0, inf)"),
-        (["--seconds", "0"], "--seconds: expected a number above 0 to 3600 [s], got 0"),
+        (["--seconds", "0"], "--seconds: expected a number above 0 up to 3600 [s], got 0"),
         (["--split", "odd"], "odd"),
     ],
 )
