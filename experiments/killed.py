@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import multiprocessing
 import os
 import random
 import shutil
@@ -26,7 +25,7 @@ from collections import Counter
 from pathlib import Path
 
 from damage import make_sound
-from odd_cases import load
+from odd_cases import fork_workers, load
 
 from muspipe.cli import main as muspipe
 from muspipe.cli import main_train
@@ -69,7 +68,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         load()
         sound = make_sound(Path(temporary))
-        multiprocessing.get_context = lambda _=None, get=multiprocessing.get_context: get("fork")
+        fork_workers()
         print(f"| {' | '.join(COLUMNS)} |\n|---|{'---:|' * (len(COLUMNS) - 1)}", flush=True)
         for name, words in commands(sound).items():
             if args.commands and name not in args.commands:

@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 from damage import make_sound
-from odd_cases import BAD, GOOD, KINDS, draw_case, load, outcome
+from odd_cases import BAD, GOOD, KINDS, draw_case, fork_workers, load, outcome
 
 COLUMNS = ("kind", "cases", *GOOD, *BAD)
 
@@ -29,11 +29,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=600, metavar="N")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="seed of the first case (default 0)")
+    parser.add_argument(
+        "--kinds", nargs="+", default=list(KINDS), metavar="WORD", help="those that begin so; default: all"
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where inputs go that were not taken well")
     args = parser.parse_args()
-    counts = {kind: Counter() for kind in KINDS}
+    counts = {kind: Counter() for kind in KINDS if kind.startswith(tuple(args.kinds))}
     with contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as temporary:
         load()
+        fork_workers()
         sound = make_sound(Path(temporary))
         for seed in range(args.first, args.first + args.cases):
             count(seed, sound, Path(tempfile.mkdtemp(dir=temporary)), counts, args.keep)
@@ -44,7 +48,7 @@ def main():
 
 def count(seed, sound, folder, counts, keep):
     """One case more in `counts`."""
-    case = draw_case(random.Random(seed), sound, folder)
+    case = draw_case(random.Random(seed), sound, folder, counts)
     found, said = outcome(case, folder)
     counts[case.kind][found] += 1
     if found in BAD:

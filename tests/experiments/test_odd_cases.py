@@ -1,5 +1,6 @@
 """Damaged and odd inputs over readers and commands: a right result or one clear line. 50 here, 500 where slow."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -80,7 +81,7 @@ def test_a_result_that_cannot_be_read_is_wrong(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_commands_that_are_killed_go_on(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["killed.py", "--kills", "2", "--commands", "velocity", "simulate"])
-    monkeypatch.setattr(killed.multiprocessing, "get_context", killed.multiprocessing.get_context)  # to be put back
+    monkeypatch.setattr(multiprocessing, "get_context", multiprocessing.get_context)  # to be put back
     killed.main()
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[1:3] for row in rows] == [["2", "2"], ["2", "2"]]
