@@ -13,6 +13,7 @@ it is not counted. seconds.json (evaluate), and what training says of hours and 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import random
@@ -123,11 +124,16 @@ def run(words, kill_after_s: float | None = None) -> int | None:
         time.sleep(0.002)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    with contextlib.suppress(ProcessLookupError):  # until its workers have noticed, which hold its locks as forks do
+        while True:
+            os.killpg(child, 0)
+            time.sleep(0.01)
     return None
 
 
 def _in_child(words):
     code = 77
+    os.setpgid(0, 0)
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
@@ -142,7 +148,6 @@ def _in_child(words):
 
 def content(folder: Path) -> dict[str, str]:
     """{path within the folder: checksum}, "" for what is not compared."""
-    time.sleep(0.05)  # for workers of a killed parent to end
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): checksum(path) for path in files}
 

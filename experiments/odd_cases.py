@@ -41,6 +41,7 @@ LOADED = (
     "muspipe.evaluation.run",
     "muspipe.export.formats",
     "muspipe.report.page",
+    "muspipe.report.plots",
     "muspipe.echoes.velocity_file",
     "muspipe.recordings.decomposed",
     "tqdm",
