@@ -41,7 +41,7 @@ setup(
         "cluster": ["distributed>=2024.8", "dask-jobqueue>=0.9"],
         "browser": ["selenium>=4.20"],  # tests/report/test_browser.py: the report in Chromium, see make test-browser
         # setuptools and wheel: tests/test_packaging.py builds without fetching anything; pymust: its estimator of
-        # velocity is compared with ours in tests/echoes
+        # velocity is compared with ours in tests/echoes; hypothesis: odd values and damaged files by the hundred
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.6",
@@ -52,6 +52,7 @@ setup(
             "pynwb>=4",
             "distributed>=2024.8",
             "dask-jobqueue>=0.9",
+            "hypothesis>=6.100",
         ],
     },
     entry_points={

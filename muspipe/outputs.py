@@ -9,6 +9,10 @@ import tempfile
 from pathlib import Path
 
 from muspipe.errors import InputError
+from simulator.shared.files import left_by_killed, process_mark
+
+TAKEN, REPLACED = "old.part", "old"
+"""Folders within a temporary one, for the files that are replaced: while they are taken there, and once all are."""
 
 
 def checked_file(path, endings: tuple[str, ...], overwrite: bool, inputs=()) -> Path:
@@ -41,16 +45,18 @@ def output_files(folder, names, overwrite: bool = False):
     names: every file name that may be written. If files of these names exist, `overwrite` is needed; that, and whether
     `folder` can be written to, is checked before the block runs. In the end all of them are removed, even those not
     written anew, so that results of two runs never stand side by side. On any error `folder` is left as it was, or
-    removed if it did not exist. Raises InputError that says what was not written and why.
+    removed if it did not exist. Raises InputError that says what was not written and why. What a killed process has
+    left half done there is first undone, or finished where all its files were written.
     """
     folder = Path(folder)
+    _mend(folder)
     _refuse_existing(folder, names, overwrite)
     not_written = f"{folder}: nothing was written ({', '.join(names)})"
     created = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     staging = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))
+        staging = Path(tempfile.mkdtemp(prefix=f".part-{process_mark()}-", dir=folder))
         yield staging
         _exchange(folder, staging, names)
     except OSError as error:
@@ -81,21 +87,39 @@ def _concerns(error, staging):
     return error.filename is None or Path(str(error.filename)).is_relative_to(staging)
 
 
+def _mend(folder):
+    """Finish or undo what processes that were killed have begun here."""
+    for staging in left_by_killed(folder, r"\.part-{mark}-.+"):
+        if (staging / REPLACED).is_dir():  # all new files were written, and some may have their place already
+            for new in staging.iterdir():
+                if new.name != REPLACED:
+                    os.replace(new, folder / new.name)
+        elif (staging / TAKEN).is_dir():
+            _put_back(staging / TAKEN, folder)
+        shutil.rmtree(staging, ignore_errors=True)
+
+
 def _exchange(folder, staging, names):
     """Replace the old files with the new ones; put the old ones back if that fails halfway."""
-    kept = staging / "old"
-    kept.mkdir()
     new = [name for name in names if (staging / name).exists()]
+    (staging / TAKEN).mkdir()
     try:
         for name in names:
             if os.path.lexists(folder / name):
-                os.replace(folder / name, kept / name)
+                os.replace(folder / name, staging / TAKEN / name)
+        os.replace(staging / TAKEN, staging / REPLACED)
         for name in new:
             os.replace(staging / name, folder / name)
     except BaseException:  # not even an interrupt may leave a mixture
         for name in new:
             if not (staging / name).exists():
                 (folder / name).unlink(missing_ok=True)
-        for old in kept.iterdir():
-            os.replace(old, folder / old.name)
+        for kept in (TAKEN, REPLACED):
+            if (staging / kept).is_dir():
+                _put_back(staging / kept, folder)
         raise
+
+
+def _put_back(kept, folder):
+    for old in kept.iterdir():
+        os.replace(old, folder / old.name)

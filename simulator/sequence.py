@@ -161,7 +161,9 @@ class MuscleSequence:
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
             raise InputError(f"out: expected C-contiguous float32 {shape}, got {out.dtype} {out.shape}")
         maps, signals = self.components
-        np.matmul(maps.reshape(len(maps), np.prod(config.image_shape)).T, signals, out=out.reshape(-1, config.n_frames))
+        with one_blas_thread():
+            pixels = maps.reshape(len(maps), np.prod(config.image_shape))
+            np.matmul(pixels.T, signals, out=out.reshape(-1, config.n_frames))
         if snr_db is not None and not -MAX_SNR_DB <= snr_db <= MAX_SNR_DB and snr_db != np.inf:
             raise InputError(f"snr_db: expected decibels within +-{MAX_SNR_DB}, inf or None, got {snr_db}")
         if snr_db is not None and np.isfinite(snr_db):

@@ -33,6 +33,8 @@ PER_UNIT = (
 """Fields of a shard that are attributes of MuscleSequence, first axis motor units."""
 
 MANIFEST = "manifest.json"
+OF_SHARD = {"file": str, "split": str, "first_index": int, "n_sequences": int, "sha256": str | None}
+"""What the manifest says of a shard. sha256: none before it is written."""
 
 
 def write_shard(path, sequences, *, config, seed, split, first_index, dense=False, snr_db=None):
@@ -126,11 +128,11 @@ class Shard:
                         f"{path}: expected schema version {SCHEMA_VERSION}, got {self.origin['schema_version']}; "
                         "simulate the data set again"
                     )
-                self.config = SimulationConfig.from_dict(json.loads(self.origin["config"]))
+                self.config = _config_of(json.loads(self.origin["config"]), path)
                 self._fields = fields_of(self.config.varied, self.origin["dense"])
                 places = {field.name: _place(file, field) for field in self._fields}
             self._arrays = {name: self._map(*place) for name, place in places.items()}
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
+        except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: truncated or damaged shard ({error}); delete it and simulate again") from error
@@ -192,6 +194,14 @@ class Shard:
         return np.memmap(self.path, dtype, mode="r", offset=offset, shape=shape)
 
 
+def _config_of(values, path) -> SimulationConfig:
+    """Of the values in a file. InputError that names the file."""
+    try:
+        return SimulationConfig.from_dict(values)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
 def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
@@ -218,7 +228,7 @@ class Dataset:
         if any(entry["sha256"] is None for entry in listed):
             raise InputError(f"{folder}: split {split!r} is not finished; run the same `muspipe simulate` again")
         self.shards = [Shard(self.folder / entry["file"]) for entry in listed]
-        self.config = SimulationConfig.from_dict(self.manifest["config"])
+        self.config = _config_of(self.manifest["config"], self.folder / MANIFEST)
         for shard, entry in zip(self.shards, listed, strict=True):
             if (len(shard), shard.origin["first_index"], shard.origin["seed"], shard.config) != (
                 entry["n_sequences"],
@@ -267,6 +277,13 @@ def open_dataset(folder, split: str = "train") -> Dataset:
     return Dataset(folder, split)
 
 
+def _fits(values, types: dict) -> bool:
+    """Whether a dictionary has values of these types."""
+    return isinstance(values, dict) and all(
+        name in values and isinstance(values[name], kind) for name, kind in types.items()
+    )
+
+
 def read_manifest(folder) -> dict:
     """The folder's manifest.json. Raises InputError when it is missing, damaged, or of another version."""
     path = Path(folder) / MANIFEST
@@ -279,8 +296,8 @@ def read_manifest(folder) -> dict:
     if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
         raise InputError(f"{path}: expected schema version {SCHEMA_VERSION}; simulate the data set again")
     shards = manifest.get("shards")
-    keys = {"file", "split", "first_index", "n_sequences", "sha256"}
-    whole = isinstance(shards, list) and all(isinstance(entry, dict) and keys <= set(entry) for entry in shards)
-    if not whole or not {"seed", "config"} <= set(manifest):
-        raise InputError(f"{path}: damaged (entries are missing); delete it and run the same `muspipe simulate` again")
+    whole = isinstance(shards, list) and all(_fits(entry, OF_SHARD) for entry in shards)
+    if not whole or not _fits(manifest, {"seed": int, "config": dict}):
+        again = "delete it and run the same `muspipe simulate` again"
+        raise InputError(f"{path}: damaged (entries are missing or of another type); {again}")
     return manifest

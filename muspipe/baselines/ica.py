@@ -66,19 +66,24 @@ class Separation:
 class TunedICA:
     """Settings of method `ica`; tuned on simulated sequences of both scenarios, not on those that are reported."""
 
-    max_components: int = setting(120, "at most this many principal components, however little noise there is", least=1)
-    snr_ceiling_db: float = setting(30.0, "noise is taken to be at least this far below the signal", unit="dB")
+    max_components: int = setting(
+        120, "at most this many principal components, however little noise there is", least=1, most=2000
+    )
+    snr_ceiling_db: float = setting(
+        30.0, "noise is taken to be at least this far below the signal", unit="dB", least=0, most=100
+    )
     """See `maps.signal_subspace`."""
     diameter_mm: tuple[float, float] = setting(
         (1.5, 20.0),
         "diameters of discs as large as the smallest and largest territory",
         unit="mm",
         above=0,
+        most=100,
         rising=True,
     )
     sparse: SparseSettings = setting(SparseSettings, "the search for sparse maps", argument=False)
     link_window_s: float = setting(
-        0.010, "signals of a unit's patches are at most about this far apart", unit="s", above=0
+        0.010, "signals of a unit's patches are at most about this far apart", unit="s", above=0, most=0.1
     )
     link_similarity: float = setting(0.55, "touching patches this alike are one unit", least=0, most=1)
     """The share of one signal that shifted copies of the other explain."""
@@ -92,15 +97,17 @@ class TunedICA:
     """See `linking.mend_nested`."""
     territory_level: float = setting(0.3, "a territory is where a map exceeds this of its plateau", least=0, most=1)
     """True discs that fade to 0.3 at their rim, and flat ones, are both met best between 0.2 and 0.4."""
-    least_power: float = setting(3.0, "units whose signal has less power, in that of noise, are dropped", least=0)
+    least_power: float = setting(
+        3.0, "units whose signal has less power, in that of noise, are dropped", least=0, most=1e6
+    )
     """Discs anywhere in noise alone had 1.5 at most, true units at 10 dB 38 at least."""
     least_quick: float = setting(0.06, "a unit has at least this share of its power above 10 Hz", least=0, most=1)
     """An artery's pulse has not. Of units in scenario `echo`, with contraction times of up to 90 ms, 1 in 100 has less
     than 0.066."""
     same_signal: float = setting(
-        0.9, "of units anywhere whose signals are this alike all but the best are dropped", least=0
+        0.9, "of units anywhere whose signals are this alike all but the best are dropped", least=0, most=1
     )
-    min_score: float = setting(0.3, "units with a lower score are dropped", least=0)
+    min_score: float = setting(0.3, "units with a lower score are dropped", least=0, most=1)
     seed: int = setting(0, "of the rotation's start; the result hardly depends on it", least=0)
 
     def __post_init__(self):

@@ -99,10 +99,14 @@ def skewed_maps(basis: np.ndarray, rng: np.random.Generator, iterations=200, tol
 class SparseSettings:
     """Settings of the search for sparse maps."""
 
-    iterations: int = setting(8, "rounds of the reweighted least squares that find one map", least=1)
-    negative_weight: float = setting(5.0, "negative values cost this much more than positive ones", above=0)
-    noise_multiple: float = setting(3.0, "values below this many SDs of the map's noise are left as they are", least=0)
-    smallest_level: float = setting(0.03, "the same as a fraction of the core's level, for clean recordings", above=0)
+    iterations: int = setting(8, "rounds of the reweighted least squares that find one map", least=1, most=1000)
+    negative_weight: float = setting(5.0, "negative values cost this much more than positive ones", above=0, most=1e6)
+    noise_multiple: float = setting(
+        3.0, "values below this many SDs of the map's noise are left as they are", least=0, most=100
+    )
+    smallest_level: float = setting(
+        0.03, "the same as a fraction of the core's level, for clean recordings", above=0, most=1
+    )
     core_level: float = setting(0.5, "a core is where a map exceeds this fraction of its peak", least=0, most=1)
     duplicate_correlation: float = setting(0.9, "maps that are more alike than this are one", least=0, most=1)
 

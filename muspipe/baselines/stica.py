@@ -23,16 +23,20 @@ from simulator.shared.threads import one_blas_thread
 class SpatioTemporalICA:
     """Settings of method `stica`."""
 
-    n_components: int = setting(25, "singular vectors kept, and components sought (Rohlén et al. 2022: 25)", least=1)
+    n_components: int = setting(
+        25, "singular vectors kept, and components sought (Rohlén et al. 2022: 25)", least=1, most=500
+    )
     alpha: float = setting(0.8, "weight of independence over space; the rest is that over time", least=0, most=1)
     """Of 0.2, 0.5, 0.8 and 1.0 the one that found most units in simulated sequences; Rohlén et al. 2022 too find
     spatial independence the more useful."""
-    threshold_z: float = setting(3.0, "a territory is where a map exceeds this many of its SDs", above=0)
-    smallest_area_px: int = setting(8, "smaller territories are dropped", unit="px", least=1)
+    threshold_z: float = setting(3.0, "a territory is where a map exceeds this many of its SDs", above=0, most=1000)
+    smallest_area_px: int = setting(8, "smaller territories are dropped", unit="px", least=1, most=1_000_000)
     """A disc of 2 mm has 8 pixels at 0.625 mm/px."""
-    skew: float = setting(3.0, "the assumed density falls this much faster below its mode than above it", above=0)
+    skew: float = setting(
+        3.0, "the assumed density falls this much faster below its mode than above it", above=0, most=1000
+    )
     """Maps of territories are skewed."""
-    iterations: int = setting(200, "rounds of the optimisation at most", least=1)
+    iterations: int = setting(200, "rounds of the optimisation at most", least=1, most=100_000)
 
     def __post_init__(self):
         check(self)

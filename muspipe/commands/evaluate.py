@@ -8,7 +8,7 @@ from muspipe.commands.methods import add_firings, add_method, given_settings
 from muspipe.commands.workers import add_workers, given_workers
 from muspipe.evaluation import EVALUATED
 
-OUTPUTS = ("metrics.json", "table.md", "metrics.png")
+OUTPUTS = ("metrics.json", "seconds.json", "table.md", "metrics.png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="folder made by `muspipe simulate`")
     add_method(parser, EVALUATED)
     add_firings(parser)
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for metrics.json, table.md, metrics.png")
+    parser.add_argument("--out", required=True, metavar="DIR", help=f"folder for {', '.join(OUTPUTS)}")
     parser.add_argument("--split", default="test", help="train, val or test (default)")
     parser.add_argument(
         "--snr-db",
@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, metavar="N", help="at most N sequences of each number of motor units")
     add_workers(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace existing metrics")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace existing metrics, and drop an unfinished evaluation"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     from muspipe.errors import InputError
     from muspipe.evaluation.run import JOURNAL, evaluate
+    from muspipe.evaluation.stored import parted
     from muspipe.evaluation.table import markdown_table
     from muspipe.figures.metrics import draw_metrics
     from muspipe.outputs import output_files
@@ -67,10 +70,12 @@ def run(args: argparse.Namespace) -> int:
                 workers=workers,
                 settings=given_settings(args),
                 firings=args.firings,
+                overwrite=args.overwrite,
                 progress=progress,
             )
             table = markdown_table(metrics)
-            (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+            for name, values in zip(OUTPUTS, parted(metrics), strict=False):
+                (folder / name).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
             (folder / "table.md").write_text(table, encoding="utf-8")
             draw_metrics({args.method: metrics}).savefig(folder / "metrics.png", dpi=200)
     (out / JOURNAL).unlink(missing_ok=True)

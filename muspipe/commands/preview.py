@@ -29,9 +29,12 @@ class PreviewOptions:
     task: str = setting("seg", "the network to train: seg (default) or twitch", choices=tuple(SCHEDULES))
     split: str = setting("train", "train (default), val or test")
     batch_size: int | None = setting(
-        None, "examples a batch; default " + ", ".join(f"{size} for {task}" for task, size in SIZES.items()), least=1
+        None,
+        "examples a batch; default " + ", ".join(f"{size} for {task}" for task, size in SIZES.items()),
+        least=1,
+        most=10_000,
     )
-    seconds: float = setting(5.0, "how long the input pipeline is timed", unit="s", above=0, metavar="S")
+    seconds: float = setting(5.0, "how long the input pipeline is timed", unit="s", above=0, most=3600, metavar="S")
 
     def __post_init__(self):
         settings.check(self)

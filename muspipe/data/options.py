@@ -16,7 +16,7 @@ class BatchOptions:
     seed, with the epoch and the index, settles every random choice of an example.
     """
 
-    batch_size: int = setting(8, "examples a batch", least=1)
+    batch_size: int = setting(8, "examples a batch", least=1, most=10_000)
     seed: int = setting(0, "of order, flips and noise", least=0)
     shuffle: bool = setting(True, "whether every epoch has an order of its own")
     drop_last: bool = setting(
@@ -33,20 +33,31 @@ class BatchOptions:
     clean_share: float = setting(0.0, "share of the examples that get no noise, whatever snr_db says", least=0, most=1)
     flips: bool = setting(True, "draw one of the four flips (none, y, x, both) for every example")
     max_units: int = setting(
-        30, "rows of the detection truth: the largest number of motor units a sequence may have (paper: 30)", least=1
+        30,
+        "rows of the detection truth: the largest number of motor units a sequence may have (paper: 30)",
+        least=1,
+        most=1000,
     )
-    crop_px: int = setting(16, "side of a twitch crop (paper: 16 px, 10 mm)", unit="px", least=1)
+    crop_px: int = setting(16, "side of a twitch crop (paper: 16 px, 10 mm)", unit="px", least=1, most=1024)
     refit: bool = setting(
         False,
         "add to a twitch example the least-squares signal of its unit, with all units' territories as they are given",
     )
     territory_error: float = setting(
-        0.0, "how wrong the given territories of a twitch example are: 0 true, 1 as a detector's; see given.py", least=0
+        0.0,
+        "how wrong the given territories of a twitch example are: 0 true, 1 as a detector's; see given.py",
+        least=0,
+        most=10,
     )
     shuffle_block: int = setting(
-        64, "twitch crops are shuffled within random groups of so many sequences, so that each is read once", least=1
+        64,
+        "twitch crops are shuffled within random groups of so many sequences, so that each is read once",
+        least=1,
+        most=1_000_000,
     )
-    noise_bank_values: int = setting(1 << 24, "normal numbers in the noise bank: 67 MB, ten sequences long", least=1)
+    noise_bank_values: int = setting(
+        1 << 24, "normal numbers in the noise bank: 67 MB, ten sequences long", least=1, most=1 << 30
+    )
 
     def __post_init__(self):
         check(self, "BatchOptions.")

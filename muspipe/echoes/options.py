@@ -96,8 +96,10 @@ class VelocityOptions:
         "loupas: at the echoes' own mean frequency in each window (Loupas et al. 1995)",
         choices=ESTIMATORS,
     )
-    axial_window_mm: float = setting(1.0, "depth of the window over which echoes are summed", unit="mm", above=0)
-    lateral_window_mm: float = setting(1.0, "width of that window", unit="mm", above=0)
+    axial_window_mm: float = setting(
+        1.0, "depth of the window over which echoes are summed", unit="mm", above=0, most=100
+    )
+    lateral_window_mm: float = setting(1.0, "width of that window", unit="mm", above=0, most=100)
     ensemble_frames: int = setting(
         2, "length of that window in frames, an even number; 2 is one pair", unit="frames", least=2, most=1000
     )
@@ -105,7 +107,8 @@ class VelocityOptions:
         0.625,
         "side of a (square) pixel of the velocity images; the default is that of the networks",
         unit="mm",
-        above=0,
+        least=0.01,
+        most=10,
     )
     analysis_hz: float = setting(
         400.0,
@@ -113,6 +116,7 @@ class VelocityOptions:
         "the networks",
         unit="Hz",
         least=100,
+        most=100_000,
     )
     clutter_hz: float = setting(
         0.0,
@@ -120,15 +124,21 @@ class VelocityOptions:
         "less than c * clutter / (2 fc), near 0.1 mm/s a hertz; 0 (default): none",
         unit="Hz",
         least=0,
+        most=50_000,
     )
     drift_hz: float = setting(
-        0.0, "high-pass of the velocity, against slow motion of the whole muscle; 0 (default): none", unit="Hz", least=0
+        0.0,
+        "high-pass of the velocity, against slow motion of the whole muscle; 0 (default): none",
+        unit="Hz",
+        least=0,
+        most=50_000,
     )
     band_hz: tuple[float, float] | None = setting(
         None,
         "band-pass of the velocity, as 5 30 for stICA; default none",
         unit="Hz",
         above=0,
+        most=50_000,
         rising=True,
     )
 

@@ -24,7 +24,9 @@ class TrueTerritories:
 
     signals: str = setting("network", "how twitch trains are computed", choices=SIGNALS)
     twitch: str = setting("twitch-refit", 'twitch network, for signals "network"')
-    territory_error: float = setting(0.0, "errors of the territories given: 0 none, 1 those of a detector", least=0)
+    territory_error: float = setting(
+        0.0, "errors of the territories given: 0 none, 1 those of a detector", least=0, most=10
+    )
     """See muspipe.data.given."""
 
     def __post_init__(self):

@@ -44,6 +44,7 @@ def evaluate(
     workers: int | Workers | None = None,
     settings=None,
     firings=DEFAULT_RULE,
+    overwrite=False,
     progress=None,
 ) -> dict:
     """Metrics of `method` on a split of the data set folder `data`; see `summarise` for what is returned.
@@ -52,7 +53,8 @@ def evaluate(
     preparation ("prepare.motion"). firings: the rule that finds them, a name in `muspipe.firings.RULES`. snrs_db: noise
     levels [dB], inf for none; noise is each sequence's own, so all methods meet the same. limit: at most this many
     sequences of each number of motor units. out: folder of the journal. workers: number of processes (None: one for
-    each CPU core), or a cluster. progress: called with (finished, of) whenever some more sequences are finished.
+    each CPU core), or a cluster. overwrite: that of another evaluation, which did not finish, is dropped. progress:
+    called with (finished, of) whenever some more sequences are finished.
     """
     dataset = open_dataset(data, split)
     dataset.validate()
@@ -75,21 +77,18 @@ def evaluate(
     chosen = _choose(dataset.n_units, limit)
     snrs_db = list(dict.fromkeys(float(snr) for snr in snrs_db))
     journal = Path(out) / JOURNAL
-    rows = _read_journal(journal, identity)
+    rows = _read_journal(journal, identity, overwrite)
     done = {(row["snr_db"], row["index"]) for row in rows}
     tasks = [(i, snr) for snr in snrs_db for i in chosen if (_json_number(snr), i) not in done]
     total = len(chosen) * len(snrs_db)
     if progress:
         progress(total - len(tasks), total)
-    with open(journal, "a", encoding="utf-8") as file:
-        if not rows:
-            file.write(json.dumps(identity) + "\n")
-        for part in _run(tasks, os.path.abspath(data), split, method, settings, firings, workers):
-            rows += part
-            file.write("".join(json.dumps(row) + "\n" for row in part))
-            file.flush()
-            if progress:
-                progress(total - len(tasks) + len({(r["snr_db"], r["index"]) for r in rows} - done), total)
+    for part in _run(tasks, os.path.abspath(data), split, method, settings, firings, workers):
+        with open(journal, "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in (part if rows else [identity, *part]))
+        rows += part
+        if progress:
+            progress(total - len(tasks) + len({(r["snr_db"], r["index"]) for r in rows} - done), total)
     wanted = {(_json_number(snr), i) for snr in snrs_db for i in chosen}
     rows = [row for row in rows if (row["snr_db"], row["index"]) in wanted]
     return summarise(identity, sorted(rows, key=lambda r: (-_number(r["snr_db"]), r["n_true"], r["index"])))
@@ -157,25 +156,38 @@ def _rows(data, split, method, settings, tasks, firings=DEFAULT_RULE):
     return rows
 
 
-def _read_journal(journal, identity):
-    """Rows of an earlier, unfinished run of the same evaluation; a half-written last line is dropped."""
+def _read_journal(journal, identity, overwrite=False):
+    """Rows of an earlier, unfinished run of the same evaluation; a half-written last line is dropped. That of another
+    one is refused if it has rows, which are work done, unless `overwrite` drops it."""
     if not journal.exists():
         return []
     try:
+        return _rows_of(journal, identity)
+    except InputError:
+        if not overwrite:
+            raise
+        journal.unlink()
+        return []
+
+
+def _rows_of(journal, identity):
+    try:
         lines = journal.read_text(encoding="utf-8").split("\n")
         whole = lines[:-1]
-        if not whole:
+        if len(whole) < 2:
             journal.unlink()
             return []
         found, *rows = [json.loads(line) for line in whole]
         wanted = json.loads(json.dumps(identity))
         other = [key for key in wanted if key not in found or found[key] != wanted[key]]
     except (ValueError, TypeError) as error:
-        raise InputError(f"{journal}: damaged ({error}): delete the file, or choose another output folder") from error
+        raise InputError(
+            f"{journal}: damaged ({error}): give --overwrite to drop it, or another output folder"
+        ) from error
     if other:
         raise InputError(
-            f"{journal}: is of an unfinished evaluation with other {', '.join(other)}: finish that one, delete the "
-            "file, or choose another output folder"
+            f"{journal}: is of an unfinished evaluation with other {', '.join(other)}: finish that one, give "
+            "--overwrite to drop it, or another output folder"
         )
     if lines[-1]:
         journal.write_text("\n".join(whole) + "\n", encoding="utf-8")

@@ -15,6 +15,17 @@ from muspipe.evaluation.metrics import METRICS
 
 COLUMNS = ("scenario", "method", "snr_db", "units", "metric", "mean", "sd", "sequences")
 NOT_MEASURED = {"mean": None, "sd": None}
+SECONDS = "seconds"
+"""The one metric that differs between equal runs: it has a file of its own."""
+
+
+def parted(metrics: dict) -> tuple[dict, dict]:
+    """(metrics without seconds, the seconds of the same cells and sequences), as two files keep them."""
+    rest, taken = dict(metrics), {}
+    for part, keys in (("cells", ("snr_db", "n_units")), ("sequences", ("snr_db", "index"))):
+        rest[part] = [{name: value for name, value in one.items() if name != SECONDS} for one in metrics[part]]
+        taken[part] = [{name: one[name] for name in (*keys, SECONDS)} for one in metrics[part]]
+    return rest, taken
 
 
 def read_evaluation(place) -> dict:
@@ -30,16 +41,31 @@ def read_evaluation(place) -> dict:
 
 
 def _read_folder(folder):
-    path = folder / "metrics.json"
+    path, times = folder / "metrics.json", folder / "seconds.json"
     if not path.is_file():
         raise InputError(f"{path} is missing: make it with muspipe evaluate DATA --out {folder}")
-    try:
-        metrics = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: damaged ({error})") from error
+    metrics = _read_json(path)
     if not {"method", "data", "cells"} <= metrics.keys():
         raise InputError(f"{path}: expected the metrics of `muspipe evaluate`, found {', '.join(metrics) or 'nothing'}")
+    if times.is_file():
+        metrics["cells"] = _joined(metrics["cells"], times)
     return metrics
+
+
+def _joined(cells, times):
+    """The cells with their seconds, which are in the file `times`."""
+    try:
+        taken = {(cell["snr_db"], cell["n_units"]): cell[SECONDS] for cell in _read_json(times)["cells"]}
+        return [cell | {SECONDS: taken.get((cell["snr_db"], cell["n_units"]), NOT_MEASURED)} for cell in cells]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{times}: damaged ({error})") from error
+
+
+def _read_json(path):
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: damaged ({error})") from error
 
 
 def _read_csv(path, method):

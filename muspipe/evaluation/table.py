@@ -11,7 +11,6 @@ COLUMNS = {
     "roa": "RoA",
     "roa_discharges": "RoA, discharges",
     "n_found": "found",
-    "seconds": "s",
 }
 """metric -> heading"""
 

@@ -22,7 +22,9 @@ class Deep:
     )
     signals: str = setting("network", "how twitch trains are computed", choices=SIGNALS)
     twitch: str = setting("twitch-refit", 'twitch network, for signals "network"')
-    min_score: float | None = setting(None, "detections below are dropped; default: as the network's preset", least=0)
+    min_score: float | None = setting(
+        None, "detections below are dropped; default: as the network's preset", least=0, most=1
+    )
     mask_level: float | None = setting(
         None, "where a mask of the network begins; default: as the network's preset", least=0, most=1
     )

@@ -86,14 +86,14 @@ def name_of(method: Method) -> str:
 
 
 def settings_of(method: Method) -> dict:
-    """What a method's results depend on, as plain values: its settings, and the checksums of the networks in use."""
+    """What a method's results depend on, as plain values: its settings, and the checksums of the networks in use.
+    InputError for a network that is missing or of another kind."""
     networks = method.networks()
     if not networks:
         return dataclasses.asdict(method)
-    from muspipe.models.pretrained import path_of
-    from muspipe.models.weight_files import checksum_of
+    from muspipe.models.pretrained import checksum_for
 
-    checksums = {f"{setting}_sha256": checksum_of(path_of(name)) for setting, name in networks.items()}
+    checksums = {f"{setting}_sha256": checksum_for(setting, name) for setting, name in networks.items()}
     return dataclasses.asdict(method) | checksums
 
 

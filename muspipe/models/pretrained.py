@@ -16,6 +16,8 @@ from muspipe.runtime import load_keras
 FOLDER = Path(__file__).parent / "files"
 BEST = "best.weights.h5"
 """What is taken of a run folder."""
+TASKS = {"segmentation": "seg", "twitch": "twitch"}
+"""Setting of a method -> task of the network that it names."""
 
 
 def names() -> list[str]:
@@ -42,6 +44,18 @@ def path_of(name: str) -> Path:
         known = ", ".join(names()) or "none"
         raise InputError(f"weights {name!r}: expected a file, a run folder or one of the package's networks: {known}")
     return path
+
+
+def checksum_for(setting: str, name: str) -> str:
+    """The checksum of the network that a setting of a method names. InputError if there is none, or for one that was
+    trained for another task."""
+    path = path_of(name)
+    preset = weight_files.stored_preset(path)
+    task = preset.get("task") if isinstance(preset, dict) else None
+    if task != TASKS[setting]:
+        what = next((other for other, of in TASKS.items() if of == task), "network of another kind")
+        raise InputError(f"{setting}: expected a {setting} network, {name} is a {what} network")
+    return weight_files.checksum_of(path)
 
 
 def load(name: str):

@@ -5,7 +5,7 @@
 | .h5 .hdf5 | dataset `velocity` (H, W, T) | attributes `frame_rate_hz`, `pixel_mm` of the dataset or the root |
 | .npy | the array | options |
 | .npz | `velocity` | `frame_rate_hz`, `pixel_mm` |
-| .mat (v4-v7, v7.3) | variable `velocity`, (H, W, T) as MATLAB shows it | variables `frame_rate_hz`, `pixel_mm` |
+| .mat (v5-v7, v7.3) | variable `velocity`, (H, W, T) as MATLAB shows it | variables `frame_rate_hz`, `pixel_mm` |
 
 Without a `velocity`, the only 3-D array of numbers is taken. Files of echoes (`echoes/readers.py`) are recordings too:
 their velocity is estimated when they are loaded.

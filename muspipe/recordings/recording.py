@@ -132,7 +132,10 @@ def check_layout(velocity: np.ndarray, frame_rate_hz: float) -> None:
     if velocity.size == 0:
         raise InputError(f"velocity: expected data, got an empty array of shape {shape}")
     height, width, n_frames = shape
-    axes = " (the first axis is the longest: if it is time, give axes, --axes THW)" if height > n_frames else ""
+    axes = ""
+    if max(height, width) > n_frames:
+        which, order = ("first", "THW") if height >= width else ("second", "HTW")
+        axes = f" (the {which} axis is the longest: if it is time, give axes, --axes {order})"
     if n_frames / frame_rate_hz < MIN_DURATION_S:
         raise InputError(
             f"velocity: expected at least {MIN_DURATION_S:g} s, got {n_frames / frame_rate_hz:.3g} s "

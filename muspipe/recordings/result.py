@@ -70,6 +70,10 @@ ATTRIBUTES = {
 }
 """Every attribute of a result file's root."""
 
+TEXTS = ("velocity_unit", "method", "firing_rule", "settings", "warnings", "source_name", "source_sha256")
+MOST_SECONDS = 1e6
+PLAUSIBLE = {"frame_rate_hz": (1, 1e6), "pixel_mm": (1e-4, 1e3)}
+
 DISCHARGES = "discharge_properties"
 """Group of a result file with a dataset (n,) for each of `muspipe.discharges.PROPERTIES`. It is for other readers:
 ours computes them from the firings."""
@@ -221,7 +225,12 @@ class Result(MotorUnits):
                 raise InputError(f"{path}: the result file is incomplete, it lacks {lacking}")
             arrays = LATER | {name: file[name][()] for name in DATASETS if name in file}
             attributes = LATER | {name: file.attrs[name] for name in ATTRIBUTES if name in file.attrs}
-            return cls(
+            for name in TEXTS:
+                require(isinstance(attributes[name], str), f"{name}: expected text", attributes[name])
+            settings, warnings = json.loads(attributes["settings"]), json.loads(attributes["warnings"])
+            require(isinstance(settings, dict), "settings: expected a dictionary", settings)
+            require(isinstance(warnings, list), "warnings: expected a list", warnings)
+            result = cls(
                 territories=arrays["territories"],
                 twitch_trains=arrays["twitch_trains"],
                 firings=list(arrays["firings"]),
@@ -232,14 +241,25 @@ class Result(MotorUnits):
                 frame_rate_hz=attributes["frame_rate_hz"],
                 pixel_mm=attributes["pixel_mm"],
                 method=attributes["method"],
-                settings=json.loads(attributes["settings"]),
+                settings=settings,
                 source={"name": attributes["source_name"], "sha256": attributes["source_sha256"]},
                 velocity_unit=attributes["velocity_unit"],
                 version=attributes["muspipe_version"],
-                warnings=json.loads(attributes["warnings"]),
+                warnings=map(str, warnings),
                 left_out_frames=arrays["left_out_frames"],
                 velocity_rms=arrays["velocity_rms"],
             )
+            result._require_plausible()
+            return result
+
+    def _require_plausible(self):
+        """InputError for numbers that only damage can have made, and that would take others all memory and time."""
+        for name, (least, most) in PLAUSIBLE.items():
+            value = getattr(self, name)
+            require(least <= value <= most, f"{name}: expected a number from {least:g} to {most:g}", value)
+        for times_s in self.firings:
+            within = (np.abs(times_s) <= MOST_SECONDS).all()
+            require(within, f"firings: expected times [s] of at most {MOST_SECONDS:g} s", times_s)
 
 
 def plain(value):
@@ -253,7 +273,8 @@ def _reading(path):
     try:
         yield
     except InputError as error:
-        raise error if str(path) in str(error) else InputError(f"{path}: {error}") from error
+        text = " ".join(str(error).split())
+        raise error if str(path) in text else InputError(f"{path}: {text}") from error
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read as a muspipe result (damaged or another file?): {reason}") from error

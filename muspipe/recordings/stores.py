@@ -16,9 +16,7 @@ import h5py
 import numpy as np
 
 from muspipe.errors import InputError
-
-MATLAB_NUMERIC = {"double", "single", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
-"""Classes of MATLAB arrays that hold numbers."""
+from muspipe.recordings.matlab import NUMERIC, MatFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,8 +262,12 @@ class NpzStore(Store):
             self._members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             self._complex = set()
             for name, info in self._members.items():
-                with archive.open(info) as file:
-                    shape, dtype = _npy_header(file)
+                try:
+                    with archive.open(info) as file:
+                        shape, dtype = _npy_header(file)
+                except Exception:  # zipfile and NumPy have many; what is no array is said when it is asked for
+                    self.others.append(name)
+                    continue
                 if dtype.kind in "fiuc":
                     self.shapes[name] = shape
                 else:
@@ -292,40 +294,36 @@ class NpzStore(Store):
 
 
 class MatStore(Store):
-    """MATLAB up to v7, each variable read as a whole."""
+    """MATLAB v5 to v7, each variable read as a whole."""
 
     what = "a MATLAB file"
 
     def __init__(self, path):
-        from scipy.io import whosmat  # only here: it costs a tenth of a second
-
         super().__init__(path)
-        self._kinds, self._read = {}, {}
-        for name, shape, kind in whosmat(path):
-            self._kinds[name] = kind
-            if kind in MATLAB_NUMERIC:
-                self.shapes[name] = shape
+        self._file, self._read = MatFile(path), {}
+        for name, variable in self._file.variables.items():
+            if variable.kind in NUMERIC:
+                self.shapes[name] = variable.shape
             else:
                 self.others.append(name)
 
+    def is_complex(self, name):
+        return self._file.variables[name].is_complex
+
     def item(self, name):
-        if self._kinds[name] not in MATLAB_NUMERIC:
-            raise InputError(
-                f"{self.path}: {name} is a MATLAB {self._kinds[name]} array: expected a 3-D array of numbers"
-            )
-        return Item(self._load([name])[name])
+        kind = self._file.variables[name].kind
+        if kind not in NUMERIC:
+            raise InputError(f"{self.path}: {name} is a MATLAB {kind} array: expected a 3-D array of numbers")
+        return Item(self._values(name))
 
     def values(self, names, item):
-        return self._load([name for name in names if name in self._kinds and name != item])
+        return {name: self._values(name) for name in names if name in self._file.variables and name != item}
 
-    def _load(self, names):
-        from scipy.io import loadmat
-
-        missing = [name for name in names if name not in self._read]
-        if missing:
+    def _values(self, name):
+        if name not in self._read:
             with reading(self.path, self.what):
-                self._read |= {name: loadmat(self.path, variable_names=[name])[name] for name in missing}
-        return {name: self._read[name] for name in names}
+                self._read[name] = self._file.values(name)
+        return self._read[name]
 
 
 def _npy_header(file):

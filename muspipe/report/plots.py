@@ -6,6 +6,7 @@ instead of 5.5 MB and opens about as fast. It needs no network, its axes over ti
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from bokeh.embed import components
@@ -20,6 +21,8 @@ HEIGHT_PX, RASTER_HEIGHT_PX = 170, 240
 LEFT_PX = 62
 """Room for the numbers of the y axis, the same for all, so that those over time stand under each other."""
 LINE = {"line_width": 1.5, "line_join": "round"}
+RANDOM_NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Of elements and documents, by Bokeh."""
 
 
 @lru_cache(maxsize=1)
@@ -28,10 +31,12 @@ def library() -> str:
     return "\n".join(Resources(mode="inline", components=["bokeh"], log_level="warn").js_raw)
 
 
+@lru_cache(maxsize=1)
 def plots() -> tuple[str, dict[str, str]]:
     """(script that draws them, {name: the element it draws into}): train, rate, twitch, intervals, raster, drive.
 
-    Figures and sources of data have these names in Bokeh's document; the four over time move together.
+    Figures and sources of data have these names in Bokeh's document; the four over time move together. They are made
+    once and Bokeh's random names are replaced, so that equal results have equal pages.
     """
     time_range = Range1d(0, 1)
     figures = [
@@ -45,7 +50,14 @@ def plots() -> tuple[str, dict[str, str]]:
     for plot in figures:
         plot.toolbar.logo = None
         plot.toolbar.autohide = True
-    return components({plot.name: plot for plot in figures}, wrap_script=False)
+    script, elements = components({plot.name: plot for plot in figures}, wrap_script=False)
+    found = dict.fromkeys(RANDOM_NAME.findall(script + "".join(elements.values())))
+    names = {random: f"muspipe-{i}" for i, random in enumerate(found)}
+
+    def named(text):
+        return RANDOM_NAME.sub(lambda match: names[match[0]], text)
+
+    return named(script), {name: named(element) for name, element in elements.items()}
 
 
 def _figure(name, x_label, y_label, height=HEIGHT_PX, **more):

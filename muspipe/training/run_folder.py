@@ -97,7 +97,10 @@ class RunFolder:
         InputError for fewer than it has, or if it stopped early."""
         schedule, config = self.read_plan().schedule, self._read(self.config)
         if steps < schedule.steps:
-            raise InputError(f"--resume --steps: expected at least {schedule.steps}, the run's steps, got {steps}")
+            raise InputError(
+                f"--resume --steps: expected at least {schedule.steps}, the run's steps, got {steps}: leave --steps "
+                "out to go on as planned, or give more to extend the run"
+            )
         if steps == schedule.steps:
             return
         if self.summary.exists() and self.read_summary()["reason"] == "early stopping":

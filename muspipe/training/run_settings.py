@@ -40,7 +40,7 @@ class TrainSettings:
         least=1,
     )
     batch_size: int | None = setting(
-        None, "examples a step; default: the schedule's (8 for seg, 32 for twitch)", least=1
+        None, "examples a step; default: the schedule's (8 for seg, 32 for twitch)", least=1, most=10_000
     )
     data: str | None = setting(None, "data set made by `muspipe simulate`", metavar="DIR")
     scenario: str = setting(
@@ -60,7 +60,7 @@ class TrainSettings:
         0.0, "share of the examples without noise, in phases with noise", least=0, most=1, metavar="P"
     )
     n_units: tuple[int, int] | None = setting(
-        None, "motor units of online sequences; default: the scenario's (5 30)", least=0, rising=True
+        None, "motor units of online sequences; default: the scenario's (5 30)", least=0, most=1000, rising=True
     )
     weights: str | None = setting(
         None,

@@ -7,6 +7,8 @@ import errno
 import hashlib
 import os
 import re
+import socket
+import zlib
 from pathlib import Path
 
 from simulator.shared.errors import InputError
@@ -19,13 +21,16 @@ except ImportError:  # not on this system, where two runs in one folder go unnot
 
 @contextlib.contextmanager
 def atomic_path(path):
-    """Yield a temporary path beside `path`; on success it replaces `path`, on any error it is removed.
+    """Yield a temporary path beside `path`; on success it replaces `path`, on any error it is removed. What killed
+    processes have left in the folder is removed, too.
 
     >>> with atomic_path("result.h5") as temporary:
     ...     write(temporary)
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+    temporary = path.with_name(f".{path.name}.{process_mark()}.part{path.suffix}")
+    for leftover in left_by_killed(path.parent, r"\..+\.{mark}\.part(\..*)?"):
+        leftover.unlink(missing_ok=True)
     try:
         yield temporary
         with open(temporary, "rb+") as file:
@@ -37,6 +42,37 @@ def atomic_path(path):
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def process_mark() -> str:
+    """What a temporary name says of its maker: machine and process."""
+    return f"{_machine()}-{os.getpid()}"
+
+
+def left_by_killed(folder: Path, pattern: str) -> list[Path]:
+    """Paths in a folder whose whole name has this form, `{mark}` in it the `process_mark` of a process of this machine
+    that no longer runs."""
+    form = re.compile(pattern.replace("{mark}", rf"{_machine()}-(?P<process>\d+)"))
+    with contextlib.suppress(OSError):  # what is wrong with the folder is said by whoever writes there
+        found = [(entry, form.fullmatch(entry.name)) for entry in folder.iterdir()]
+        return [entry for entry, match in found if match and not _runs(int(match["process"]))]
+    return []
+
+
+def _machine():
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _runs(process: int) -> bool:
+    if os.name != "posix":  # elsewhere there is no harmless signal to ask with
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ def test_writes_numbers_table_and_picture(data, tmp_path, capsys):
     arguments = ["evaluate", data, "--split", "val", "--snr-db", "20", "--limit", "2", "--jobs", "1"]
     arguments += ["--out", str(out)]
     assert main(arguments) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["metrics.json", "metrics.png", "table.md"]
+    assert sorted(path.name for path in out.iterdir()) == ["metrics.json", "metrics.png", "seconds.json", "table.md"]
     printed = capsys.readouterr().out
     assert (out / "table.md").read_text() in printed and "scenario physiological" in printed
     metrics = json.loads((out / "metrics.json").read_text())

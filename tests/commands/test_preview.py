@@ -32,11 +32,11 @@ def test_a_batch_is_drawn_and_the_pipeline_measured(data, tmp_path, capsys, task
     [
         (["--out", "a.jpg"], "expected a file ending in .png"),
         (["--task", "both"], "--task: expected one of seg, twitch, got 'both'"),
-        (["--batch-size", "0"], "--batch-size: expected an integer from 1 or none, got 0"),
+        (["--batch-size", "0"], "--batch-size: expected an integer from 1 to 10000 or none, got 0"),
         (["--seed", "-1"], "--seed: expected an integer from 0, got -1"),
         (["--snr-db", "nan"], "--snr-db: expected a number or 2 values"),
         (["--snr-db", "10", "inf"], "snr_db: expected decibels, a finite range (low, high) or inf, got (10.0, inf)"),
-        (["--seconds", "0"], "--seconds: expected a number above 0 [s], got 0"),
+        (["--seconds", "0"], "--seconds: expected a number above 0 up to 3600 [s], got 0"),
         (["--split", "odd"], "odd"),
     ],
 )

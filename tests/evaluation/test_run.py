@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from muspipe.evaluation import run
+from muspipe.evaluation.stored import parted, read_evaluation
 from muspipe.evaluation.table import markdown_table
 from muspipe.figures.metrics import PANELS, draw_metrics
 from simulator import SimulationConfig
@@ -97,10 +98,44 @@ def test_another_evaluations_journal_is_refused(data, tmp_path):
         run.evaluate(data, "ica", tmp_path, workers=1, settings={"seed": 1})
     with pytest.raises(ValueError, match="unfinished evaluation with other firings: finish that one"):
         run.evaluate(data, "ica", tmp_path, workers=1, firings="paper")
-    for damaged in (b"garbage\n", b"\xff\xfe\n", b"3\n"):
+    for damaged in (b"garbage\n3\n", b"\xff\xfe\n", b"3\n3\n"):
         (tmp_path / run.JOURNAL).write_bytes(damaged)
-        with pytest.raises(ValueError, match="damaged"):
+        with pytest.raises(ValueError, match="damaged.*--overwrite"):
             run.evaluate(data, "ica", tmp_path, workers=1)
+
+
+def test_an_evaluation_that_failed_does_not_keep_its_folder(data, tmp_path, monkeypatch):
+    """One that has finished nothing leaves nothing; of one that has, `overwrite` drops the work."""
+
+    def fail(*_):
+        raise ValueError("wrong from the start")
+
+    with monkeypatch.context() as patched, pytest.raises(ValueError, match="wrong from the start"):
+        patched.setattr(run, "_run", fail)
+        run.evaluate(data, "stica", tmp_path, workers=1)
+    assert not list(tmp_path.iterdir())
+    journal = tmp_path / run.JOURNAL
+    journal.write_text('{"method": "stica"}\n{"index": 0}\n')
+    with pytest.raises(ValueError, match="of an unfinished evaluation with other method.*--overwrite"):
+        run.evaluate(data, "ica", tmp_path, snrs_db=(np.inf,), limit=1, workers=1)
+    monkeypatch.setattr(run, "_run", lambda tasks, *_: [[{"index": i, "snr_db": "inf", "n_true": 1} for i, _ in tasks]])
+    monkeypatch.setattr(run, "summarise", lambda identity, rows: rows)
+    assert len(run.evaluate(data, "ica", tmp_path, snrs_db=(np.inf,), overwrite=True)) == 6
+    first, *rows = map(json.loads, journal.read_text().splitlines())
+    assert first["method"] == "ica" and len(rows) == 6
+
+
+def test_seconds_have_a_file_of_their_own(metrics, tmp_path):
+    rest, taken = parted(metrics)
+    assert "seconds" not in json.dumps(rest) and rest["data"] == metrics["data"]
+    assert [row["seconds"] for row in taken["sequences"]] == [row["seconds"] for row in metrics["sequences"]]
+    (tmp_path / "metrics.json").write_text(json.dumps(rest))
+    (tmp_path / "seconds.json").write_text(json.dumps(taken))
+    assert read_evaluation(tmp_path)["cells"] == metrics["cells"]
+    for damaged in ("{}", '{"cells": [3]}', "["):
+        (tmp_path / "seconds.json").write_text(damaged)
+        with pytest.raises(ValueError, match="seconds.json: damaged"):
+            read_evaluation(tmp_path)
 
 
 def test_noise_level_reaches_the_method(data):

@@ -85,18 +85,35 @@ def test_methods_by_name(name):
 
 
 @pytest.mark.parametrize(
+    "method, exchanged, said",
+    [
+        ("deep", {"segmentation": "twitch-refit"}, "segmentation: expected a segmentation network, .* is a twitch"),
+        ("deep", {"twitch": "seg-outline"}, "twitch: expected a twitch network, seg-outline is a segmentation network"),
+        ("hybrid", {"segmentation": "twitch-refit"}, "segmentation: expected a segmentation network"),
+    ],
+)
+def test_a_network_of_another_kind_is_noticed_before_the_work(method, exchanged, said):
+    with pytest.raises(InputError, match=said):
+        settings_of(get_method(method, exchanged))
+
+
+@pytest.mark.parametrize(
     "name, settings, said",
     [
         ("pca", {}, "unknown method 'pca': expected one of deep, hybrid, ica, stica"),
         ("ica", {"colour": 1}, "method 'ica' has no setting 'colour'; it has max_components"),
-        ("ica", {"min_score": float("nan")}, "min_score: expected a number from 0, got nan"),
-        ("ica", {"min_score": "high"}, "min_score: expected a number from 0, got 'high'"),
-        ("ica", {"max_components": 2.5}, "max_components: expected an integer from 1, got 2.5"),
-        ("ica", {"diameter_mm": [12, 2]}, "diameter_mm: expected 2 values (low <= high), each a number above 0 [mm]"),
-        ("ica", {"sparse.iterations": 0}, "sparse.iterations: expected an integer from 1, got 0"),
+        ("ica", {"min_score": float("nan")}, "min_score: expected a number from 0 to 1, got nan"),
+        ("ica", {"min_score": "high"}, "min_score: expected a number from 0 to 1, got 'high'"),
+        ("ica", {"max_components": 2.5}, "max_components: expected an integer from 1 to 2000, got 2.5"),
+        (
+            "ica",
+            {"diameter_mm": [12, 2]},
+            "diameter_mm: expected 2 values (low <= high), each a number above 0 up to 100 [mm]",
+        ),
+        ("ica", {"sparse.iterations": 0}, "sparse.iterations: expected an integer from 1 to 1000, got 0"),
         ("ica", {"sparse.speed": 0}, "method 'ica', sparse has no setting 'speed'; it has iterations"),
         ("stica", {"alpha": 1.5}, "alpha: expected a number from 0 to 1, got 1.5"),
-        ("stica", {"n_components": True}, "n_components: expected an integer from 1, got True"),
+        ("stica", {"n_components": True}, "n_components: expected an integer from 1 to 500, got True"),
         ("deep", {"signals": "ica"}, "signals: expected one of mean, least-squares, network, got 'ica'"),
         ("deep", {"mask_level": -0.1}, "mask_level: expected a number from 0 to 1 or none, got -0.1"),
         ("deep", {"segmentation": 3}, "segmentation: expected text, got 3"),
@@ -105,7 +122,7 @@ def test_methods_by_name(name):
             {"signals": "loud"},
             "signals: expected one of separation, mean, least-squares, network, got 'loud'",
         ),
-        ("hybrid", {"ica.link_window_s": 0}, "ica.link_window_s: expected a number above 0 [s], got 0"),
+        ("hybrid", {"ica.link_window_s": 0}, "ica.link_window_s: expected a number above 0 up to 0.1 [s], got 0"),
         ("hybrid", {"ica": 3}, "ica: expected TunedICA or a dictionary of its settings, got 3"),
     ],
 )

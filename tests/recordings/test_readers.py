@@ -279,6 +279,19 @@ def test_wrong_paths(tmp_path):
             load_recording(tmp_path / name, **BOTH)
 
 
+def test_members_of_an_npz_that_are_no_arrays_do_not_matter(tmp_path, velocity):
+    """Neither a note, nor a pickle, nor a damaged array."""
+    path = tmp_path / "a.npz"
+    np.savez(path, velocity=velocity, notes=np.array([Bomb()], dtype=object), **BOTH)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("readme.txt", "taken on Monday")
+        archive.writestr("broken.npy", b"\x93NUMPY\x01\x00")
+    np.testing.assert_array_equal(load_recording(path).velocity, velocity)
+    for name, said in (("readme.txt", "cannot be read as a NumPy .npz"), ("notes", "never loaded")):
+        with pytest.raises(InputError, match=said):
+            load_recording(path, variable=name)
+
+
 def test_npy_has_no_variables(tmp_path, velocity):
     np.save(tmp_path / "a.npy", velocity)
     with pytest.raises(InputError, match="leave out variable"):

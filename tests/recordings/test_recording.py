@@ -83,6 +83,7 @@ def test_too_large_for_float32_is_infinite(velocity):
         (lambda v: v[:, :, :99], "at least 0.25 s"),
         (lambda v: v[:7], "at least 8 x 8 px, got 7 x 12"),
         (lambda v: v.transpose(2, 0, 1), "first axis is the longest.*--axes THW"),
+        (lambda v: v.transpose(0, 2, 1), "second axis is the longest.*--axes HTW"),
         (lambda v: v + 1j, "complex"),
         (lambda v: v.astype(str), "dtype <U"),
         (lambda v: v.astype(object), "dtype object"),

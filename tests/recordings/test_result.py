@@ -223,6 +223,28 @@ def test_wrong_files(tmp_path):
     refused("cannot be read")
 
 
+@pytest.mark.parametrize(
+    "name, value, said",
+    [
+        ("frame_rate_hz", 1e-300, "frame_rate_hz: expected a number from 1 to 1e.06, got 1e-300"),
+        ("pixel_mm", 1e12, "pixel_mm: expected a number from 0.0001 to 1000"),
+        ("method", 3, "method: expected text, got 3"),
+        ("settings", "[1]", r"settings: expected a dictionary, got \[1\]"),
+        ("warnings", '"none"', "warnings: expected a list"),
+        ("firings", 1e200, r"firings: expected times \[s\] of at most 1e.06 s, got .* 1.e.200"),
+    ],
+)
+def test_what_only_damage_can_have_made(tmp_path, name, value, said):
+    make().save(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        if name == "firings":
+            file["firings"][0] = [0.0, value]
+        else:
+            file.attrs[name] = value
+    with pytest.raises(InputError, match=rf"a.h5: .*{said}"):
+        Result.load(tmp_path / "a.h5")
+
+
 def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.h5"
     make(1).save(path)

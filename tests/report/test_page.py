@@ -11,6 +11,7 @@ import pytest
 from muspipe import InputError
 from muspipe.report.contents import contents_of
 from muspipe.report.page import report_html, write_report
+from muspipe.report.plots import RANDOM_NAME, plots
 from tests.report.pages import ODD, result
 
 
@@ -80,6 +81,15 @@ def test_whole_and_alone(n):
     assert not re.search(r'(src|href|action)="(?!data:|#)', outside) and "url(" not in outside
     assert "default-src 'none'" in html
     assert len(data_of(html)[0]["units"]) == n
+
+
+def test_equal_results_have_equal_pages():
+    assert report_html([result(2)]) == report_html([result(2)])
+    script, elements = plots()
+    assert len(elements) == 6 and not any(RANDOM_NAME.search(text) for text in (script, *elements.values()))
+    for i, element in enumerate(elements.values()):
+        (name,) = re.findall(r'id="(muspipe-\d+)"', element)
+        assert script.count(f'"{name}"') == 1, i  # where it draws into
 
 
 def test_every_text_of_files_is_escaped():

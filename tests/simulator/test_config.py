@@ -48,6 +48,11 @@ def test_every_field_is_documented():
         ({"synchronisation": (0.0, 1.1)}, "synchronisation"),
         ({"lead_in_s": 0.1}, "lead_in_s"),
         ({"interval_clip": (1.1, 1.7)}, "interval_clip"),
+        ({"n_units": 100_000}, "n_units"),
+        ({"height_px": 1024, "width_px": 1024, "n_frames": 4000}, "n_frames"),
+        ({"n_units": 1000, "n_frames": 4_000_000, "frame_rate_hz": 5000}, "n_frames"),
+        ({"n_frames": 40_000, "frame_rate_hz": 10}, "n_frames"),
+        ({"peak_velocity": (1.0, 9.0), "peak_velocity_lognormal": True}, "peak_velocity"),
     ],
 )
 def test_what_cannot_be_simulated_is_named(changes, named):

@@ -131,13 +131,17 @@ def test_other_files_are_refused(tmp_path):
         Shard(tmp_path / "a.h5")
 
 
-@pytest.mark.parametrize("damage", ["shards", "seed", "config", "entry"])
+@pytest.mark.parametrize("damage", ["shards", "seed", "config", "entry", "null", "of an entry"])
 def test_manifest_with_missing_entries(tmp_path, damage):
     generate_dataset(tmp_path / "data", SimulationConfig.scenario("paper", n_units=1), 1, 2, 0, 0, workers=1)
     path = tmp_path / "data" / "manifest.json"
     manifest = json.loads(path.read_text())
     if damage == "entry":
         manifest["shards"][0] = {}
+    elif damage == "null":
+        manifest["config"] = None
+    elif damage == "of an entry":
+        manifest["shards"][0]["n_sequences"] = "two"
     else:
         del manifest[damage]
     path.write_text(json.dumps(manifest))
