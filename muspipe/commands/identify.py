@@ -70,14 +70,18 @@ def _identify_into(folder, args):
     with tqdm(
         total=4 + (not args.no_report),
         desc="reading",
-        bar_format="{desc:<12} {bar:24} {elapsed}",
+        bar_format="{desc:<26} {bar:24} {elapsed}",
         leave=False,
         disable=None,
     ) as bar:
 
         def step(name):
-            bar.update()
+            bar.n = int(bar.n) + 1
             bar.set_description_str(name)
+
+        def looking(done, what):
+            bar.n = int(bar.n) + min(done, 0.99)
+            bar.set_description_str(what)
 
         # Within the bar, as these imports take the first second.
         from muspipe.evaluation.metrics import compare
@@ -87,7 +91,7 @@ def _identify_into(folder, args):
         recording, doubts = _load(args)
         truth = _load_truth(args.truth, recording) if args.truth else None
         step("identifying")
-        result = identify(recording, method=args.method, firings=args.firings, **given_settings(args))
+        result = identify(recording, method=args.method, firings=args.firings, progress=looking, **given_settings(args))
         result = dataclasses.replace(result, warnings=(*doubts, *result.warnings))
         metrics = compare(result, truth, args.firings) if truth else None
         step("drawing")
@@ -122,6 +126,7 @@ def _load(args):
             pixel_mm=args.pixel_mm,
             variable=args.variable,
             axes=args.axes,
+            whole=False,
         )
     return recording, [str(warning.message) for warning in noticed]
 
@@ -164,6 +169,18 @@ def _print_summary(args, result):
     for number, ((y_mm, x_mm), diameter_mm, firings_s, score) in enumerate(rows, start=1):
         rate = f"{(len(firings_s) - 1) / (firings_s[-1] - firings_s[0]):.1f}" if len(firings_s) > 1 else "-"
         print(f"{number:4}  {x_mm:7.1f}  {y_mm:7.1f}  {diameter_mm:13.1f}  {len(firings_s):7}  {rate:>9}  {score:5.2f}")
+    _print_activity(result)
+
+
+def _print_activity(result):
+    """Of units that are active for a part of the recording."""
+    if result.recruited_s is None:
+        return
+    print()
+    for number, times_s in enumerate(zip(result.recruited_s, result.derecruited_s, strict=True), start=1):
+        words = [f"{what} {t:.2f} s" for what, t in zip(("from", "to"), times_s, strict=True) if math.isfinite(t)]
+        if words:
+            print(f"unit {number} is active {' '.join(words)} only")
 
 
 def _print_metrics(path, metrics):

@@ -45,13 +45,10 @@ def identify(
         )
     preparation, settings = preparation_of(settings)
     cutting, settings = apart(settings, blocks.PREFIX, Cutting())
-    if isinstance(method, str):
-        name, method = method, get_method(method, settings)
-    elif settings:
-        raise InputError(f"identify: expected {', '.join(settings)} inside the method that was given, got it beside")
-    else:
-        name = name_of(method)
+    name, method = _chosen(method, settings)
     check_rule(firings)
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
+        raise InputError(f"jobs: expected a whole number, at least 1, got {jobs!r}")
     used = settings_of(method) | {
         PREFIX: dataclasses.asdict(preparation)
     }  # first: a network that is missing is noticed
@@ -81,6 +78,15 @@ def identify(
     )
     progress(1.0, "done")
     return result
+
+
+def _chosen(method, settings) -> tuple[str, Method]:
+    """(name, the method with these settings)"""
+    if isinstance(method, str):
+        return method, get_method(method, settings)
+    if settings:
+        raise InputError(f"identify: expected {', '.join(settings)} inside the method that was given, got it beside")
+    return name_of(method), method
 
 
 def _find_at_once(recording, method, preparation, progress) -> Found:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from muspipe import Recording, identify, load_recording
+from muspipe import InputError, Recording, identify, load_recording
 from muspipe.evaluation.metrics import matched_firings
 from muspipe.recordings import survey
 from muspipe.recordings.result import Result
@@ -197,6 +197,20 @@ def test_drift_is_said_and_followed():
 
 def test_no_drift_is_said_where_there_is_none(two):
     assert not any("drift" in text for text in two[-1].warnings)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"jobs": 0}, "jobs: expected a whole number, at least 1, got 0"),
+        ({"cut": {"window_s": 0.1}}, "cut.window_s: expected a number from 1 .s., got 0.1"),
+        ({"cut": {"windows": 3}}, "cut has no setting 'windows'"),
+        ({"cut.tile_mm": "large"}, "cut.tile_mm: expected a number"),
+    ],
+)
+def test_wrong_settings(velocity, more, message):
+    with pytest.raises(InputError, match=message):
+        identify(Recording(velocity, frame_rate_hz=400, pixel_mm=0.5), Movers(), **more)
 
 
 def test_progress_rises_and_says_where_it_is(two):
