@@ -4,8 +4,7 @@
 
 Scenario physiological, 20 dB, 10 motor units on each 64 x 64 px (40 x 40 mm), seed 2020. Each recording is written to a
 file, read from it and identified in a process of its own, of which processor time, time and peak memory are taken. What
-is measured is added to experiments/results/long.csv, rows that are there are left, and experiments/long.png is drawn.
-The one-second recordings that the others are compared with are `REFERENCES` of each size.
+is measured is added to experiments/results/long.csv, cases that are there are left, and experiments/long.png is drawn.
 Expected on 2 cores: 128 x 128 px and 10 s by `hybrid` within 60 s and 2 GB; processor time along a straight line.
 """
 
@@ -23,13 +22,12 @@ HERE = Path(__file__).resolve().parents[1]
 TABLE, PICTURE = HERE / "results" / "long.csv", HERE / "long.png"
 CASES = ("64x1", "64x3", "64x10", "64x30", "64x60", "96x3", "128x1", "128x3", "128x10", "192x3")
 """Side [px] x duration [s]."""
-REFERENCES = 4
 RATE_HZ, SNR_DB, SEED = 400, 20.0, 2020
 FIELDS = ("method", "side_px", "duration_s", "units", "jobs", "processor_s", "seconds", "peak_gb")
 FIELDS += ("recall", "precision", "roa")
 
 
-def sequence(side_px, duration_s, index=0):
+def sequence(side_px, duration_s):
     from simulator import SimulationConfig, simulate
 
     config = SimulationConfig.scenario(
@@ -39,7 +37,7 @@ def sequence(side_px, duration_s, index=0):
         width_px=side_px,
         n_frames=round(duration_s * RATE_HZ),
     )
-    return simulate(config, SEED + index)
+    return simulate(config, SEED)
 
 
 def write(path, one):
@@ -62,17 +60,16 @@ def child(path, method, jobs, out):
     print(json.dumps([used.ru_utime + used.ru_stime, seconds, used.ru_maxrss * 1024 / 1e9]))
 
 
-def measured(method, side_px, duration_s, jobs, index):
+def measured(method, side_px, duration_s, jobs):
     from muspipe import Result
     from muspipe.evaluation.metrics import compare
     from muspipe.recordings.simulated import truth_of
 
-    one = sequence(side_px, duration_s, index)
+    one = sequence(side_px, duration_s)
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "recording.h5", Path(folder) / "result.h5"
-        subprocess.run(
-            [sys.executable, __file__, "--write", path, str(side_px), str(duration_s), str(index)], check=True
-        )
+        written = [sys.executable, __file__, "--write", path, str(side_px), str(duration_s)]
+        subprocess.run(written, check=True)
         command = [sys.executable, __file__, "--child", path, method, str(jobs), out]
         answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
         metrics = compare(Result.load(out), truth_of(one))
@@ -119,28 +116,26 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=CASES, metavar="SIDExSECONDS")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
-    parser.add_argument("--write", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--write", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
         return child(args.child[0], args.child[1], int(args.child[2]), args.child[3])
     if args.write:
-        return write(args.write[0], sequence(int(args.write[1]), float(args.write[2]), int(args.write[3])))
+        return write(args.write[0], sequence(int(args.write[1]), float(args.write[2])))
     rows = stored()
     for case in args.only:
         side_px, duration_s = (float(part) for part in case.split("x"))
-        there = [
-            r
+        if any(
+            (r["method"], float(r["side_px"]), float(r["duration_s"])) == (args.method, side_px, duration_s)
             for r in rows
-            if (r["method"], float(r["side_px"]), float(r["duration_s"])) == (args.method, side_px, duration_s)
-        ]
-        for index in range(len(there), REFERENCES if duration_s == 1 else 1):
-            row = measured(args.method, int(side_px), duration_s, args.jobs, index)
-            print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-            rows.append(row)
-            with open(TABLE, "w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, FIELDS)
-                writer.writeheader()
-                writer.writerows(rows)
+        ):
+            continue
+        rows.append(measured(args.method, int(side_px), duration_s, args.jobs))
+        print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
+        with open(TABLE, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, FIELDS)
+            writer.writeheader()
+            writer.writerows(rows)
     draw(rows)
 
 

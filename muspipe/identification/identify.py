@@ -13,7 +13,7 @@ from muspipe.identification import blocks
 from muspipe.identification.blocks import Cutting
 from muspipe.identification.long import Found, Progress, find_long
 from muspipe.identification.method import DEFAULT_METHOD, Method, get_method, name_of, settings_of
-from muspipe.preparation.prepare import PREFIX, apart, preparation_of, prepare
+from muspipe.preparation.prepare import PREFIX, Preparation, apart, preparation_of, prepare
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.result import Result
 
@@ -52,13 +52,10 @@ def identify(
     used = settings_of(method) | {
         PREFIX: dataclasses.asdict(preparation)
     }  # first: a network that is missing is noticed
-    plan = cutting.plan(recording)
-    progress = progress or (lambda done, what: None)
-    if plan.is_cut:
+    progress = progress or _say_nothing
+    if cutting.plan(recording).is_cut:
         used |= {blocks.PREFIX: dataclasses.asdict(cutting)}
-        found = find_long(recording, method, preparation, plan, progress, jobs)
-    else:
-        found = _find_at_once(recording, method, preparation, progress)
+    found = find_units(recording, method, preparation, cutting, progress, jobs)
     progress(0.95, "firings")
     units = found.units
     fired = find_firings(units.twitch_trains, units.frame_rate_hz, firings)
@@ -89,7 +86,22 @@ def _chosen(method, settings) -> tuple[str, Method]:
     return name_of(method), method
 
 
-def _find_at_once(recording, method, preparation, progress) -> Found:
+def _say_nothing(done, what):
+    pass
+
+
+def find_units(
+    recording: Recording,
+    method: Method,
+    preparation: Preparation,
+    cutting: Cutting | None = None,
+    progress: Progress = _say_nothing,
+    jobs: int | None = None,
+) -> Found:
+    """Motor units, without firings, of a recording of any size; for the rest see `identify`."""
+    plan = (cutting or Cutting()).plan(recording)
+    if plan.is_cut:
+        return find_long(recording, method, preparation, plan, progress, jobs)
     progress(0.0, "preparing")
     prepared = prepare(recording.part(slice(None)) if recording.is_stored else recording, preparation)
     progress(0.05, "looking for units")

@@ -145,15 +145,15 @@ class _Work:
 
     def _look_again(self, w, chains, territories, by_px, usual):
         """{chain: Part} of the units that window w has after all."""
-        velocity = self._prepared(self.plan.windows[w]).recording.velocity
+        window = self._prepared(self.plan.windows[w]).recording
         here = np.array([moved_territory(territory, by_px) for territory in territories])
-        nothing = np.full(velocity.shape[2], np.nan, np.float32)
+        nothing = np.full(window.n_frames, np.nan, np.float32)
         parts = [chain.get(w) for chain in chains]
         trains = np.array([nothing if part is None else part.train for part in parts])
         again = {}
         for k, part in enumerate(parts):
             if part is None and here[k].any():
-                train = filled(velocity, k, here, trains, usual[k])
+                train = filled(window, k, here, trains, usual[k])
                 if train is not None:
                     again[k] = Part(np.flatnonzero(here[k]), train, 0.0, found=False)
         return again
@@ -187,7 +187,8 @@ class _Work:
             start_s = windows[first].start / self.recording.frame_rate_hz
             more = f" (the like in {len(texts)} of {len(windows)} windows)" if len(texts) > 1 else ""
             lines.append(f"from {start_s:.4g} s on: {texts[first]}{more}")
-        span_mm = np.ptp(moved, axis=0) * self.recording.pixel_mm
+        between = (windows[-1].start - windows[0].start) / self.recording.n_frames  # of the recording
+        span_mm = np.ptp(moved, axis=0) * self.recording.pixel_mm / max(between, 1e-9)
         if np.hypot(*span_mm) >= DRIFT_MM:
             down, right = span_mm
             lines.append(
