@@ -4,7 +4,7 @@
 
 Scenario physiological, 20 dB, 10 motor units on each 64 x 64 px (40 x 40 mm), seed 2020. Each recording is written to a
 file, read from it and identified in a process of its own, of which processor time, time and peak memory are taken. What
-is measured is added to experiments/results/long.csv, cases that are there are left, and experiments/long.png is drawn.
+is measured takes its place in experiments/results/long.csv, and experiments/long.png is drawn.
 Expected on 2 cores: 128 x 128 px and 10 s by `hybrid` within 60 s and 2 GB; processor time along a straight line.
 """
 
@@ -125,11 +125,8 @@ def main():
     rows = stored()
     for case in args.only:
         side_px, duration_s = (float(part) for part in case.split("x"))
-        if any(
-            (r["method"], float(r["side_px"]), float(r["duration_s"])) == (args.method, side_px, duration_s)
-            for r in rows
-        ):
-            continue
+        this = args.method, side_px, duration_s
+        rows = [row for row in rows if (row["method"], float(row["side_px"]), float(row["duration_s"])) != this]
         rows.append(measured(args.method, int(side_px), duration_s, args.jobs))
         print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
         with open(TABLE, "w", newline="", encoding="utf-8") as file:

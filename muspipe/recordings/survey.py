@@ -9,7 +9,7 @@ import numpy as np
 
 from muspipe.recordings.stored import StoredVelocity
 
-BLOCK_BYTES = 1 << 27
+BLOCK_BYTES = 1 << 25
 """Of a block of frames."""
 
 
