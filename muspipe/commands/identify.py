@@ -89,6 +89,18 @@ def _print_summary(args, result):
     for number, ((y_mm, x_mm), diameter_mm, firings_s, score) in enumerate(rows, start=1):
         rate = f"{(len(firings_s) - 1) / (firings_s[-1] - firings_s[0]):.1f}" if len(firings_s) > 1 else "-"
         print(f"{number:4}  {x_mm:7.1f}  {y_mm:7.1f}  {diameter_mm:13.1f}  {len(firings_s):7}  {rate:>9}  {score:5.2f}")
+    _print_activity(result)
+
+
+def _print_activity(result):
+    """Of units that are active for a part of the recording."""
+    if result.recruited_s is None:
+        return
+    print()
+    for number, times_s in enumerate(zip(result.recruited_s, result.derecruited_s, strict=True), start=1):
+        words = [f"{what} {t:.2f} s" for what, t in zip(("from", "to"), times_s, strict=True) if math.isfinite(t)]
+        if words:
+            print(f"unit {number} is active {' '.join(words)} only")
 
 
 def _print_metrics(path, metrics):

@@ -36,10 +36,11 @@ def identify_into(folder, args, step):
         "variable": args.variable,
         "axes": args.axes,
     }
-    recording, doubts = load_noticing(args.recording, **reading)
+    recording, doubts = load_noticing(args.recording, **reading, whole=False)
     truth = _load_truth(args.truth, recording) if args.truth else None
     step("identifying")
-    result = with_doubts(identify(recording, args.method, firings=args.firings, **given_settings(args)), doubts)
+    found = identify(recording, args.method, firings=args.firings, progress=step.within, **given_settings(args))
+    result = with_doubts(found, doubts)
     metrics = compare(result, truth, args.firings) if truth else None
     step("drawing")
     from muspipe.figures.identification import draw_identification

@@ -21,6 +21,7 @@ from muspipe.evaluation.metrics import METRICS, compare
 from muspipe.evaluation.oracle import TrueTerritories
 from muspipe.firings import DEFAULT_RULE
 from muspipe.firings.find import check_rule
+from muspipe.identification.identify import find_units
 from muspipe.identification.method import get_method, settings_of
 from muspipe.preparation.prepare import PREFIX, preparation_of, prepare
 from muspipe.recordings.simulated import recording_of, truth_of
@@ -145,10 +146,11 @@ def _rows(data, split, method, settings, tasks, firings=DEFAULT_RULE):
         sequence = dataset[index]
         recording, true = recording_of(sequence, snr_db), truth_of(sequence)
         start = time.perf_counter()
-        oracle = isinstance(finder, TrueTerritories)
-        prepared = prepare(recording, preparation)
-        found = finder.find(prepared.recording, *([true] if oracle else []))
-        found, _ = prepared.judged(found)
+        if isinstance(finder, TrueTerritories):
+            prepared = prepare(recording, preparation)
+            found, _ = prepared.judged(finder.find(prepared.recording, true))
+        else:
+            found = find_units(recording, finder, preparation, jobs=1).units
         seconds = time.perf_counter() - start
         metrics = compare(found, true, firings)
         row = {"index": index, "snr_db": _json_number(snr_db)} | metrics | {"seconds": round(seconds, 4)}

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator
 from muspipe.errors import InputError
 from muspipe.firings import DEFAULT_RULE
 from muspipe.firings.find import check_rule
+from muspipe.identification import blocks
+from muspipe.identification.blocks import Cutting
 from muspipe.identification.identify import identify
 from muspipe.identification.method import DEFAULT_METHOD, Method, get_method, settings_of
-from muspipe.preparation.prepare import PREFIX, preparation_of
+from muspipe.preparation.prepare import PREFIX, apart, preparation_of
 from muspipe.recordings.readers import load_recording
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.result import Result
@@ -53,8 +55,10 @@ def settings_for(method: str | Method, firings: str, settings: dict) -> dict:
     """All settings that `identify` would use with these, as plain values. InputError for what does not fit."""
     check_rule(firings)
     preparation, own = preparation_of(settings)
+    cutting, own = apart(own, blocks.PREFIX, Cutting())
     method = get_method(method, own) if isinstance(method, str) else method
-    return settings_of(method) | {PREFIX: dataclasses.asdict(preparation)}
+    others = {PREFIX: preparation, blocks.PREFIX: cutting}
+    return settings_of(method) | {name: dataclasses.asdict(value) for name, value in others.items()}
 
 
 def _answers(given, found):
@@ -64,7 +68,7 @@ def _answers(given, found):
 
 
 def _identified(path, method, reading, firings, settings):
-    recording, doubts = load_noticing(path, **reading)
+    recording, doubts = load_noticing(path, **{"whole": False, **reading})
     return with_doubts(identify(recording, method, firings=firings, **settings), doubts)
 
 

@@ -38,7 +38,7 @@ def dead_and_outside(velocity: np.ndarray, inside: np.ndarray) -> tuple[np.ndarr
     """(dead, outside), both bool (H, W): still pixels among the others, and regions that hold no data, which are those
     outside `inside` (H, W) and any other that is too large to be filled."""
     still = still_pixels(velocity)
-    if not still.any() or not _noisy(velocity[~still]):
+    if not still.any() or still.all() or not _noisy(velocity[~still]):
         return np.zeros_like(still), ~inside
     still |= ~inside
     core = ndimage.binary_opening(np.pad(still, 1, mode="edge"), np.ones((LARGEST_HOLE_PX + 1,) * 2))[1:-1, 1:-1]

@@ -60,6 +60,11 @@ class Prepared:
 
     def judged(self, units: MotorUnits) -> tuple[MotorUnits, tuple[str, ...]]:
         """(units without what lies where the image holds no data, and without remains of a pulse; all warnings)."""
+        units, warnings = self.sifted(units)
+        return units, warnings + said_of_direction(units)
+
+    def sifted(self, units: MotorUnits) -> tuple[MotorUnits, tuple[str, ...]]:
+        """The same, but for the direction of the twitches, of which a stretch of the recording says little."""
         within = units.territories & self.recording.inside
         kept = within.sum(axis=(1, 2)) >= np.maximum(LEAST_TERRITORY * units.territories.sum(axis=(1, 2)), 1)
         pulses = kept & self._pulses(within, units.twitch_trains)
@@ -69,11 +74,6 @@ class Prepared:
         if pulses.any():
             n = np.count_nonzero(pulses)
             warnings += (f"{n} of what was found only pulsates, as an artery does: dropped",)
-        if upside_down(units.twitch_trains, units.frame_rate_hz):
-            warnings += (
-                "the twitches look upside down, as they fall faster than they rise: if velocity is negative in a "
-                "contraction, or its sign is not known, try contraction negative (--set prepare.contraction=negative)",
-            )
         return units, warnings
 
     def _pulses(self, territories, trains):
@@ -86,24 +86,41 @@ class Prepared:
         return (there > PULSE_LOCAL * overall) & (there > PULSE_STRONG * np.mean(trains**2, axis=1))
 
 
+def said_of_direction(units: MotorUnits) -> tuple[str, ...]:
+    """A warning, if the twitches look upside down."""
+    if not upside_down(units.twitch_trains, units.frame_rate_hz):
+        return ()
+    return (
+        "the twitches look upside down, as they fall faster than they rise: if velocity is negative in a "
+        "contraction, or its sign is not known, try contraction negative (--set prepare.contraction=negative)",
+    )
+
+
 def preparation_of(settings: dict) -> tuple[Preparation, dict]:
     """(preparation, settings of the method), told apart by the prefix: {"prepare.motion": False}, or {"prepare":
     {"motion": False}}, or a Preparation in its place. Raises InputError for what does not fit."""
-    given = settings.get(PREFIX, {})
-    if not isinstance(given, dict | Preparation):
-        raise InputError(f"{PREFIX}: expected a Preparation or a dictionary of its settings, got {given!r}")
-    start = given if isinstance(given, Preparation) else changed(Preparation(), given, PREFIX)
-    own = {name.removeprefix(f"{PREFIX}."): value for name, value in settings.items() if name.startswith(f"{PREFIX}.")}
-    rest = {name: value for name, value in settings.items() if name.split(".")[0] != PREFIX}
-    return changed(start, own, PREFIX), rest
+    return apart(settings, PREFIX, Preparation())
+
+
+def apart(settings: dict, prefix: str, default):
+    """(a dataclass of settings as changed by what stands under this prefix, all other settings), as `preparation_of`
+    has it."""
+    given, kind = settings.get(prefix, {}), type(default)
+    if not isinstance(given, dict | kind):
+        raise InputError(f"{prefix}: expected a {kind.__name__} or a dictionary of its settings, got {given!r}")
+    start = given if isinstance(given, kind) else changed(default, given, prefix)
+    own = {name.removeprefix(f"{prefix}."): value for name, value in settings.items() if name.startswith(f"{prefix}.")}
+    rest = {name: value for name, value in settings.items() if name.split(".")[0] != prefix}
+    return changed(start, own, prefix), rest
 
 
 @one_blas_thread()
-def prepare(recording: Recording, settings: Preparation | None = None) -> Prepared:
-    """The recording without what is no motor unit's and no muscle's. It is not changed itself."""
+def prepare(recording: Recording, settings: Preparation | None = None, first_frame: int = 0) -> Prepared:
+    """The recording without what is no motor unit's and no muscle's. It is not changed itself. first_frame: number of
+    its first frame, as it is told, where it is a stretch of another."""
     settings = settings or Preparation()
     recording, dead, warnings = _without_dead_pixels(recording, settings)
-    recording, frames, said = _without_bad_frames(recording, settings)
+    recording, frames, said = _without_bad_frames(recording, settings, first_frame)
     warnings += said
     if settings.contraction == "negative":
         recording = recording.with_velocity(-recording.velocity)
@@ -131,7 +148,7 @@ def _without_dead_pixels(recording, settings):
     return recording, dead, warnings
 
 
-def _without_bad_frames(recording, settings):
+def _without_bad_frames(recording, settings, first_frame):
     """(recording, frames left out (k,), warnings)"""
     none = np.zeros(0, np.int64)
     if not settings.artefacts:
@@ -146,17 +163,21 @@ def _without_bad_frames(recording, settings):
         return recording, none, [f"{bad.sum()} of {n} frames stand out or repeat the one before: too many to leave out"]
     warnings = []
     if burst.any():
-        warnings.append(f"{burst.sum()} of {n} frames stand out ({_listed(burst)}): left out as an artefact")
+        warnings.append(
+            f"{burst.sum()} of {n} frames stand out ({_listed(burst, first_frame)}): left out as an artefact"
+        )
     if repeated.any():
-        warnings.append(f"{repeated.sum()} of {n} frames repeat the one before ({_listed(repeated)}): left out as lost")
+        warnings.append(
+            f"{repeated.sum()} of {n} frames repeat the one before ({_listed(repeated, first_frame)}): left out as lost"
+        )
     filled = recording.velocity.copy()
     filled[recording.inside] = fill_frames(x, bad, recording.frame_rate_hz)
-    return recording.with_velocity(filled), np.flatnonzero(bad), warnings
+    return recording.with_velocity(filled), first_frame + np.flatnonzero(bad), warnings
 
 
-def _listed(frames, most=6):
-    """ "12, 40-44" of the true frames, counted from 0."""
-    at = np.flatnonzero(frames)
+def _listed(frames, first_frame, most=6):
+    """ "12, 40-44" of the true frames, of which the first has this number."""
+    at = first_frame + np.flatnonzero(frames)
     runs = np.split(at, np.flatnonzero(np.diff(at) > 1) + 1)
     words = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")

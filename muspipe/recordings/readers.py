@@ -19,14 +19,18 @@ import numpy as np
 
 from muspipe.errors import InputError
 from muspipe.recordings.recording import Recording
+from muspipe.recordings.stored import StoredVelocity
 from muspipe.recordings.stores import Store, listed, number, open_store, order_of_axes, reading
 from simulator.shared.files import sha256_of_file
 
 SCALARS = ("frame_rate_hz", "pixel_mm")
 
 
-def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, axes=None) -> Recording:
+def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, axes=None, whole=True) -> Recording:
     """Read a recording from an .h5, .hdf5, .npy, .npz or .mat file.
+
+    whole: False leaves the velocity in the file, where its format lets parts be read, for recordings that are larger
+    than memory: `identify` reads a window after the other.
 
     frame_rate_hz [Hz] and pixel_mm [mm] override the file's values; they are needed where the file has none.
     variable: name of the array in the file (for HDF5 also a path, "group/name").
@@ -45,7 +49,7 @@ def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, ax
             if holds_echoes(store, variable):
                 given = {"prf_hz": frame_rate_hz, "pixel_mm": pixel_mm}
                 return velocity_of_file(path, variable, axes, {k: v for k, v in given.items() if v is not None})
-        velocity, unit, scalars = _content(store, variable)
+        velocity, unit, scalars = _content(store, variable, order, whole)
     for name, given in zip(SCALARS, (frame_rate_hz, pixel_mm), strict=True):
         if given is not None:
             scalars[name] = given
@@ -54,7 +58,7 @@ def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, ax
             f"{path}: shape {velocity.shape} looks like time first, expected height, width, time: give axes, --axes "
             "THW (or TWH from MATLAB's h5write), or --axes HWT if it is right as it is"
         )
-    if velocity.ndim == 3:
+    if velocity.ndim == 3 and isinstance(velocity, np.ndarray):
         velocity = velocity.transpose([order.index(letter) for letter in "HWT"])
     try:
         return Recording(
@@ -69,8 +73,8 @@ def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, ax
         raise InputError(f"{path}: {error}") from error
 
 
-def _content(store: Store, variable):
-    """(array with its axes as the user knows them, its unit, {name: value} of SCALARS)."""
+def _content(store: Store, variable, order, whole):
+    """(array with its axes as the user knows them, or still in its file, its unit, {name: value} of SCALARS)."""
     name = _choose(store, variable)
     item = store.item(name)
     if item.is_complex:
@@ -80,9 +84,13 @@ def _content(store: Store, variable):
         )
     values = store.values((*SCALARS, "unit"), name)
     unit = values.pop("unit", None)
+    unit = unit if isinstance(unit, str) else "a.u."
+    stored = None if whole else StoredVelocity.of(store.path, name, item, order)
+    if stored is not None:
+        return stored, unit, values
     with reading(store.path, store.what):
         velocity = np.array(item.array) if isinstance(item.array, np.memmap) else item.array[()]
-    return velocity.T if item.reversed else velocity, unit if isinstance(unit, str) else "a.u.", values
+    return velocity.T if item.reversed else velocity, unit, values
 
 
 def _choose(store: Store, variable) -> str:

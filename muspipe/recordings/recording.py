@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from muspipe.errors import InputError
+from muspipe.recordings.stored import StoredVelocity
+from muspipe.recordings.survey import Survey, blocks_of, survey
 from simulator.shared.files import readable
 
 RANGE_HZ = 100.0, 100_000.0
@@ -31,8 +33,8 @@ class Recording:
     it. Real numbers of any kind become float32; the image is at least 8 x 8 px, the sequence at least 0.25 s.
     """
 
-    velocity: np.ndarray
-    """float32 (H, W, T), C-contiguous, in `velocity_unit`"""
+    velocity: np.ndarray | StoredVelocity
+    """float32 (H, W, T), C-contiguous, in `velocity_unit`; or still in its file, of which `part` reads frames."""
     frame_rate_hz: float
     pixel_mm: float
     """Side of a (square) pixel [mm]."""
@@ -51,14 +53,17 @@ class Recording:
             self.frame_rate_hz, "frame rate", "Hz", RANGE_HZ, mend("frame_rate_hz (--frame-rate")
         )
         pixel_mm = check_number(self.pixel_mm, "pixel size", "mm", RANGE_MM, mend("pixel_mm (--pixel-mm"))
-        velocity = np.asarray(self.velocity)
+        stored = isinstance(self.velocity, StoredVelocity)
+        velocity = self.velocity if stored else np.asarray(self.velocity)
         check_layout(velocity, frame_rate_hz)
-        with np.errstate(over="ignore"):  # too large for float32 becomes inf, which check_values reports
-            velocity = np.ascontiguousarray(velocity, np.float32)
-        inside = check_inside(self.inside, velocity)
+        if not stored:
+            with np.errstate(over="ignore"):  # too large for float32 becomes inf, which check_values reports
+                velocity = np.ascontiguousarray(velocity, np.float32)
+        found = survey(velocity)
+        inside = check_inside(self.inside, found)
         if not inside.all():
-            velocity = np.where(inside[..., None], velocity, np.float32(0))
-        check_values(velocity)
+            velocity = velocity.within(inside) if stored else np.where(inside[..., None], velocity, np.float32(0))
+        check_values(found, inside)
         object.__setattr__(self, "inside", inside)
         object.__setattr__(self, "velocity", velocity)
         object.__setattr__(self, "frame_rate_hz", frame_rate_hz)
@@ -80,6 +85,19 @@ class Recording:
         object.__setattr__(other, "velocity", velocity)
         return other
 
+    def part(self, frames: slice, rows: slice = slice(None), columns: slice = slice(None)) -> Recording:
+        """A stretch of time, and a part of the image, as a recording in memory. It is not checked again: it may be
+        short, small, and still."""
+        velocity = self.velocity.frames(frames) if self.is_stored else self.velocity[..., frames]
+        part = self.with_velocity(np.ascontiguousarray(velocity[rows, columns]))
+        object.__setattr__(part, "inside", self.inside[rows, columns])
+        return part
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its velocity is still in its file."""
+        return isinstance(self.velocity, StoredVelocity)
+
     @property
     def image_shape(self) -> tuple[int, int]:
         """(height, width) [px]."""
@@ -97,7 +115,9 @@ class Recording:
     @property
     def velocity_rms(self) -> np.ndarray:
         """float32 (H, W): root mean square of the velocity over time, in `velocity_unit`."""
-        power = np.einsum("hwt,hwt->hw", self.velocity, self.velocity, dtype=np.float64)
+        power = np.zeros(self.image_shape)
+        for _, block in blocks_of(self.velocity):
+            power += np.einsum("hwt,hwt->hw", block, block, dtype=np.float64)
         return np.sqrt(power / self.n_frames).astype(np.float32)
 
 
@@ -148,16 +168,14 @@ def check_layout(velocity: np.ndarray, frame_rate_hz: float) -> None:
         )
 
 
-def check_inside(inside, velocity: np.ndarray) -> np.ndarray:
-    """bool (H, W): where velocity (H, W, T) holds data, as `inside` says, without pixels that are NaN in every frame.
-    InputError for another shape, and where hardly any pixel is left."""
-    shape = velocity.shape[:2]
+def check_inside(inside, found: Survey) -> np.ndarray:
+    """bool (H, W): where there is data, as `inside` says, without pixels that are NaN in every frame. InputError for
+    another shape, and where hardly any pixel is left."""
+    shape = found.masked.shape
     given = np.ones(shape, bool) if inside is None else np.asarray(inside)
     if given.shape != shape or given.dtype != bool:
         raise InputError(f"inside: expected true or false for {shape} pixels, got {given.dtype} {given.shape}")
-    masked = np.isnan(velocity[..., 0])
-    masked[masked] = np.isnan(velocity[masked]).all(axis=1)
-    inside = given & ~masked
+    inside = given & ~found.masked
     if np.count_nonzero(inside) < MIN_SIDE_PX**2:
         raise InputError(
             f"velocity: expected data in at least {MIN_SIDE_PX**2} pixels, got {np.count_nonzero(inside)}: all others "
@@ -166,22 +184,21 @@ def check_inside(inside, velocity: np.ndarray) -> np.ndarray:
     return inside
 
 
-def check_values(velocity: np.ndarray) -> None:
-    """InputError if float32 `velocity` (H, W, T) holds NaN, infinity or absurd sizes, or does not change over time."""
-    finite = np.isfinite(velocity)
-    n_odd = finite.size - np.count_nonzero(finite)
-    if n_odd:
-        row, column, frame = np.unravel_index(int(finite.argmin()), velocity.shape)
+def check_values(found: Survey, inside: np.ndarray) -> None:
+    """InputError if the velocity inside (H, W) holds NaN, infinity or absurd sizes, or does not change over time."""
+    odd = np.where(inside, found.odd, 0)
+    if odd.any():
+        row, column = np.argwhere(odd)[0]
         raise InputError(
-            f"velocity: {n_odd} of {finite.size} values are NaN or infinite, the first "
-            f"at row {row}, column {column}, frame {frame} (counted from 0): replace or cut them out "
-            "(only pixels that are NaN in every frame are taken as masked)"
+            f"velocity: {odd.sum()} of {found.n_frames * odd.size} values are NaN or infinite, the first "
+            f"at row {row}, column {column}, frame {found.first_odd[row, column]} (counted from 0): replace or cut "
+            "them out (only pixels that are NaN in every frame are taken as masked)"
         )
-    first = velocity[:, :, :1]
-    if (velocity == first).all():
+    first = np.where(inside, found.first, 0)
+    if not found.changes[inside].any():
         what = f"every value is {first.flat[0]:g}" if (first == first.flat[0]).all() else "no pixel changes over time"
         raise InputError(f"velocity: {what}: expected images of a moving muscle")
-    largest = max(float(velocity.max()), -float(velocity.min()))
+    largest = float(found.largest[inside].max())
     if not RANGE_PEAK[0] <= largest <= RANGE_PEAK[1]:
         low, high = RANGE_PEAK
         raise InputError(f"velocity: expected a largest value of {low:g} to {high:g}, got {largest:g}: use mm/s")

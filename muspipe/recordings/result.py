@@ -43,6 +43,19 @@ DATASETS = {
         "1",
         "share of the twitch train's power that the firings explain, 0 to 1; NaN: not told",
     ),
+    "recruited_s": (
+        "float64",
+        "motor unit",
+        "s",
+        "first firing of a unit that becomes active during the recording; NaN: active from its beginning. Left out if "
+        "every unit is active all the time, or that is not known",
+    ),
+    "derecruited_s": (
+        "float64",
+        "motor unit",
+        "s",
+        "last firing of a unit that becomes silent; NaN: active to the end",
+    ),
     "left_out_frames": ("int64", "frame", "1", "frames, from 0, that were left out and filled from those about them"),
     "velocity_rms": (
         "float32",
@@ -85,6 +98,8 @@ LATER = {
     "firing_confidences": None,
     "firing_rule": "",
     "velocity_rms": None,
+    "recruited_s": None,
+    "derecruited_s": None,
 }
 """What files of earlier versions lack, and what it was."""
 
@@ -102,6 +117,11 @@ class Result(MotorUnits):
     """float32 (n,), 0-1: share of the twitch train's power that the firings explain. None: NaN for each unit"""
     firing_rule: str = ""
     """Name of the rule that found the firings, see `muspipe.firings.RULES`."""
+    recruited_s: np.ndarray | None = None
+    """float64 (n,): first firing [s] of a unit that becomes active during the recording; NaN: it is from the beginning
+    on. None: every unit is active all the time, or that is not known."""
+    derecruited_s: np.ndarray | None = None
+    """float64 (n,): the last firing, likewise; NaN: active to the end."""
     method: str = ""
     settings: dict = field(default_factory=dict)
     """All settings of the method, and of the preparation under `prepare`, JSON values."""
@@ -128,6 +148,11 @@ class Result(MotorUnits):
             convert(self, name, np.full(self.n_units, np.nan, dtype) if given is None else np.asarray(given, dtype))
             shape = getattr(self, name).shape
             require(shape == (self.n_units,), f"{name}: expected shape ({self.n_units},)", shape)
+        for name in ("recruited_s", "derecruited_s"):
+            if getattr(self, name) is not None:
+                convert(self, name, np.asarray(getattr(self, name), np.float64))
+                shape = getattr(self, name).shape
+                require(shape == (self.n_units,), f"{name}: expected shape ({self.n_units},)", shape)
         if self.velocity_rms is not None:
             convert(self, "velocity_rms", np.asarray(self.velocity_rms, np.float32))
             expected = f"velocity_rms: expected shape {self.image_shape}"
@@ -248,6 +273,8 @@ class Result(MotorUnits):
                 warnings=map(str, warnings),
                 left_out_frames=arrays["left_out_frames"],
                 velocity_rms=arrays["velocity_rms"],
+                recruited_s=arrays["recruited_s"],
+                derecruited_s=arrays["derecruited_s"],
             )
             result._require_plausible()
             return result

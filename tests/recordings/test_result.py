@@ -32,6 +32,8 @@ def make(n=2, **changes):
         warnings=("3 frames stand out", "motion was taken off"),
         left_out_frames=[7, 8, 40],
         velocity_rms=np.arange(80).reshape(8, 10) / 8,
+        recruited_s=np.where(np.arange(n) % 2, 0.1, np.nan),
+        derecruited_s=np.full(n, np.nan),
     )
     return Result(**(fields | changes))
 
@@ -42,7 +44,7 @@ def test_round_trip(tmp_path, n):
     saved.save(tmp_path / "result.h5")
     loaded = Result.load(tmp_path / "result.h5")
     arrays = ("territories", "twitch_trains", "scores", "left_out_frames", "firing_latencies", "firing_confidences")
-    for name in (*arrays, "velocity_rms"):
+    for name in (*arrays, "velocity_rms", "recruited_s", "derecruited_s"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(saved, name))
         assert getattr(loaded, name).dtype == getattr(saved, name).dtype
     assert len(loaded.firings) == n
@@ -152,6 +154,7 @@ def test_geometry_by_hand():
         ({"firings": [[[0.1]], []]}, "1-D"),
         ({"firing_latencies": [0.02]}, "firing_latencies: expected shape"),
         ({"firing_confidences": np.zeros((2, 2))}, "firing_confidences: expected shape"),
+        ({"derecruited_s": [0.1]}, "derecruited_s: expected shape"),
         ({"frame_rate_hz": 0}, "frame_rate_hz"),
         ({"pixel_mm": np.nan}, "pixel_mm"),
         ({"velocity_rms": np.zeros((8, 9))}, "velocity_rms: expected shape .8, 10., got .8, 9."),
@@ -170,6 +173,7 @@ def test_older_files_tell_no_rule_and_no_delay(tmp_path):
             del (file if name in file else file.attrs)[name]
     loaded = Result.load(tmp_path / "a.h5")
     assert loaded.firing_rule == "" and loaded.warnings == () and loaded.left_out_frames.size == 0
+    assert loaded.recruited_s is None and loaded.derecruited_s is None
     assert np.isnan(loaded.firing_latencies).all() and np.isnan(loaded.firing_confidences).all()
 
 

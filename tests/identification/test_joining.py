@@ -1,0 +1,119 @@
+"""The pieces that long recordings are cut into, which units of them are one, and how their trains become one."""
+
+import numpy as np
+import pytest
+
+from muspipe.identification.blocks import Cutting, Piece, Tile, pieces
+from muspipe.identification.joining import Part, join_tiles, link
+from muspipe.identification.seams import active, drift_px, silenced, territory_of, train_of
+from muspipe.recordings.recording import Recording
+from muspipe.recordings.units import MotorUnits
+
+WINDOWS = pieces(250, 100, 25)
+"""0-100, 75-175, 150-250"""
+
+
+def part(pixels, train, score=0.8):
+    return Part(np.asarray(pixels), np.asarray(train, np.float32), score)
+
+
+def wave(window, seed=0):
+    return np.random.default_rng(seed).standard_normal(250)[window.slice]
+
+
+def test_pieces_cover_everything_and_fade_only_where_there_is_another():
+    assert [(p.start, p.stop) for p in WINDOWS] == [(0, 100), (75, 175), (150, 250)]
+    total = sum(np.pad(p.fade, (p.start, 250 - p.stop)) for p in WINDOWS)
+    np.testing.assert_allclose(total, 1)
+    assert pieces(100, 100, 25) == pieces(100, 200, 25) == (Piece(0, 100, 0, 0),)
+    assert WINDOWS[0].common(WINDOWS[1]) == slice(75, 100) and WINDOWS[0].common(WINDOWS[2]) is None
+
+
+def test_a_plan_in_seconds_and_millimetres():
+    velocity = np.random.default_rng(0).standard_normal((20, 80, 700)).astype(np.float32)
+    plan = Cutting(window_s=3.0, window_overlap_s=0.5).plan(Recording(velocity, frame_rate_hz=200, pixel_mm=1.0))
+    assert [(w.start, w.stop) for w in plan.windows] == [(0, 600), (100, 700)]
+    assert [(t.columns.start, t.columns.stop) for t in plan.tiles] == [(0, 60), (20, 80)]
+    assert not Cutting(window_s=3.5, tile_mm=80).plan(Recording(velocity, frame_rate_hz=200, pixel_mm=1.0)).is_cut
+
+
+def test_units_go_on_where_territory_and_signal_agree():
+    here, there = np.arange(0, 30), np.arange(100, 130)
+    parts = [
+        [part(here, wave(WINDOWS[0], 1)), part(there, wave(WINDOWS[0], 2))],
+        [part(there + 2, wave(WINDOWS[1], 2)), part(here + 2, wave(WINDOWS[1], 1))],
+        [part(here + 4, wave(WINDOWS[2], 1)), part(there, wave(WINDOWS[2], 3), score=0.1)],
+    ]
+    chains = link(WINDOWS, parts, 1000)
+    assert [sorted(chain) for chain in chains] == [[0, 1, 2], [0, 1, 2]]  # the last one by its place alone
+    np.testing.assert_array_equal([chains[0][w].pixels[0] for w in range(3)], [0, 2, 4])
+
+
+def test_units_in_one_place_with_other_signals_are_two():
+    here = np.arange(30)
+    parts = [[part(here, wave(w, 1)), part(here + 5, wave(w, 2))] for w in WINDOWS]
+    parts[1].reverse()
+    chains = link(WINDOWS, parts, 1000)
+    assert len(chains) == 2
+    for chain in chains:
+        assert len({chain[w].pixels[0] for w in range(3)}) == 1
+
+
+def test_a_unit_that_is_silent_where_windows_meet_goes_on():
+    train = wave(Piece(0, 250, 0, 0))
+    train[70:105] = 0
+    parts = [[part(np.arange(30), train[w.slice])] for w in WINDOWS]
+    assert len(link(WINDOWS, parts, 1000)) == 1
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.8])
+def test_trains_of_other_size_are_joined_without_a_step(factor):
+    train = wave(Piece(0, 250, 0, 0), 4)
+    chain = {w: part([0], train[window.slice] * factor**w) for w, window in enumerate(WINDOWS)}
+    joined = train_of(chain, WINDOWS, 250)
+    ratio = joined / train
+    assert np.ptp(ratio) < 0.3 * (1 - factor**2) + 1e-6 and abs(np.log(ratio.mean() / factor)) < 0.02
+
+
+def test_a_train_is_zero_where_no_window_has_the_unit():
+    train = wave(Piece(0, 250, 0, 0), 5)
+    joined = train_of({1: part([0], train[75:175])}, WINDOWS, 250)
+    np.testing.assert_allclose(joined[75:175], train[75:175], rtol=1e-6)
+    assert not joined[:75].any() and not joined[175:].any()
+
+
+def test_activity_and_short_pauses():
+    train = np.zeros(1000)
+    train[200:400], train[460:600] = 1, -1  # a pause of 0.6 s, at 100 Hz
+    on = active(train, 100.0)
+    assert abs(np.flatnonzero(on)[0] - 200) <= 25 and abs(np.flatnonzero(on)[-1] - 600) <= 25 and on[200:600].all()
+    quiet = silenced(np.ones(1000, np.float32), on, 100.0)
+    assert (quiet[215:585] == 1).all() and not quiet[~on].any() and np.abs(np.diff(quiet)).max() < 0.6
+
+
+def test_drift_is_that_of_the_units_together():
+    chains = []
+    for k in range(4):
+        rows, columns = np.divmod(np.arange(36), 6)
+        pixels = [(rows + 8 * k) * 50 + columns + 3 + (w if k else 5 * w % 3) for w in range(3)]  # the first errs
+        chains.append({w: part(pixels[w], wave(WINDOWS[w])) for w in range(3)})
+    moved = drift_px(chains, 3, 50)
+    np.testing.assert_allclose(moved, [[0, -1], [0, 0], [0, 1]], atol=0.05)
+    territory = territory_of(chains[1], moved, (40, 50))
+    assert territory.sum() == 36 and territory[8:14, 4:10].all()
+
+
+def test_a_rest_at_the_edge_of_a_tile_is_no_unit():
+    tiles = (Tile(Piece(0, 10, 0, 0), Piece(0, 24, 0, 8)), Tile(Piece(0, 10, 0, 0), Piece(16, 40, 8, 0)))
+    mask = np.zeros((2, 1, 10, 24), bool)
+    mask[0, 0, 3:7, 21:24] = True  # seen by the first tile at its right edge, and by no other
+    units = [MotorUnits(m, np.ones((1, 50)), [0.9], 100.0, 1.0) for m in mask]
+    none = MotorUnits(mask[0, :0], np.ones((0, 50)), [], 100.0, 1.0)
+    assert join_tiles(tiles, [units[0], none], 40) == []
+    mask[1, 0, 3:7, 5:12] = True  # the whole of it
+    train = wave(Piece(0, 50, 0, 0))[None]
+    whole = [MotorUnits(m, train, [0.9], 100.0, 1.0) for m in mask]
+    (one,) = join_tiles(tiles, whole, 40)
+    expected = np.zeros((10, 40), bool)
+    expected[3:7, 21:28] = True
+    np.testing.assert_array_equal(one.pixels, np.flatnonzero(expected))
