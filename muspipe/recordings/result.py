@@ -15,7 +15,14 @@ import h5py
 import numpy as np
 
 from muspipe import __version__
-from muspipe.discharges.properties import PROPERTIES, discharge_properties
+from muspipe.discharges import (
+    DRIVE_PROPERTIES,
+    PAIR_PROPERTIES,
+    PROPERTIES,
+    discharge_properties,
+    drive_properties,
+    synchronisation,
+)
 from muspipe.errors import InputError
 from muspipe.recordings.units import MotorUnits, convert, require
 from simulator.shared.files import atomic_path
@@ -70,9 +77,14 @@ ATTRIBUTES = {
 }
 """Every attribute of a result file's root."""
 
-DISCHARGES = "discharge_properties"
-"""Group of a result file with a dataset (n,) for each of `muspipe.discharges.PROPERTIES`. It is for other readers:
-ours computes them from the firings."""
+COMPUTED = {
+    # group: (axes, {dataset: (unit, description, ...)})
+    "discharge_properties": ("motor unit", PROPERTIES),
+    "synchronisation": ("pair of motor units", PAIR_PROPERTIES),
+    "drive": ("time", DRIVE_PROPERTIES),
+}
+"""Groups of a result file with what the firings say of each unit, each pair and all together. They are for other
+readers: ours computes them from the firings."""
 
 LATER = {
     "left_out_frames": np.zeros(0, np.int64),
@@ -167,10 +179,7 @@ class Result(MotorUnits):
                 compression = {"compression": "gzip", "shuffle": True} if array.size else {}
                 dataset = file.create_dataset(name, data=array, **compression)
             dataset.attrs.update({"unit": unit, "axes": axes, "description": description})
-        for name, values in discharge_properties(self.firings).items():
-            unit, description, _ = PROPERTIES[name]
-            dataset = file.create_dataset(f"{DISCHARGES}/{name}", data=values)
-            dataset.attrs.update({"unit": unit, "axes": "motor unit", "description": description})
+        self._fill_computed(file)
         file.attrs.update(
             {
                 "format": FORMAT,
@@ -187,6 +196,19 @@ class Result(MotorUnits):
                 "muspipe_version": self.version,
             }
         )
+
+    def _fill_computed(self, file):
+        tables = {
+            "discharge_properties": discharge_properties(self.firings),
+            "synchronisation": synchronisation(self.onsets, self.duration_s),
+            "drive": drive_properties(self.firings, self.n_frames, self.frame_rate_hz),
+        }
+        for group, (axes, described) in COMPUTED.items():
+            for name, (unit, description, *_) in described.items():
+                values = tables[group][name]
+                packed = {"compression": "gzip", "shuffle": True} if len(values) > 100 else {}
+                dataset = file.create_dataset(f"{group}/{name}", data=values, **packed)
+                dataset.attrs.update({"unit": unit, "axes": axes, "description": description})
 
     @classmethod
     def load(cls, path) -> Result:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from muspipe import InputError, Recording, Result
-from muspipe.recordings.result import ATTRIBUTES, DATASETS, DISCHARGES, LATER
+from muspipe.recordings.result import ATTRIBUTES, COMPUTED, DATASETS, LATER
 from muspipe.recordings.units import MotorUnits
 
 
@@ -70,22 +70,28 @@ def test_file_explains_itself_and_is_reproducible(tmp_path):
         make().save(tmp_path / name)
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
     with h5py.File(tmp_path / "a.h5") as file:
-        assert set(file) == {*DATASETS, DISCHARGES} and set(file.attrs) == set(ATTRIBUTES)
-        properties = file[DISCHARGES].values()
-        for dataset in (*(file[name] for name in DATASETS), *properties):
+        assert set(file) == {*DATASETS, *COMPUTED} and set(file.attrs) == set(ATTRIBUTES)
+        computed = [dataset for group in COMPUTED for dataset in file[group].values()]
+        for dataset in (*(file[name] for name in DATASETS), *computed):
             assert set(dataset.attrs) == {"unit", "axes", "description"}
             assert dataset.ndim == len(dataset.attrs["axes"].split(", "))
         assert file["twitch_trains"].attrs["unit"] == file["velocity_rms"].attrs["unit"] == "mm/s"
         json.loads(file.attrs["settings"])
 
 
-def test_discharge_properties_stand_in_the_file_and_onsets_come_before_the_firings(tmp_path):
+def test_what_the_firings_say_stands_in_the_file_and_onsets_come_before_the_firings(tmp_path):
+    """Units 2 and 3 both fire at 0 s; the onset of unit 3 is 30 ms earlier, of unit 2 not told."""
     saved = make(3, firing_latencies=[0.02, np.nan, 0.03])
     saved.save(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:
-        assert file[f"{DISCHARGES}/n_firings"][()].tolist() == [0, 1, 2]
-        assert file[f"{DISCHARGES}/rate_hz"].attrs["unit"] == "Hz"
-        np.testing.assert_allclose(file[f"{DISCHARGES}/rate_hz"], [np.nan, np.nan, 10])
+        units, pairs, drive = (file[group] for group in COMPUTED)
+        assert units["n_firings"][()].tolist() == [0, 1, 2]
+        assert units["rate_hz"].attrs["unit"] == "Hz"
+        np.testing.assert_allclose(units["rate_hz"], [np.nan, np.nan, 10])
+        assert [pairs[name][()].tolist() for name in ("unit", "other_unit")] == [[1, 1, 2], [2, 3, 3]]
+        assert pairs["n_synchronous"][()].tolist() == [0, 0, 0]  # by their onsets
+        assert drive["n_firings"][[0, 40]].tolist() == [2, 1] and drive["n_firings"][()].sum() == 3
+        assert drive["drive_hz"].attrs["axes"] == "time" and drive["drive_hz"].shape == (100,)
     assert [times_s.tolist() for times_s in saved.onsets] == [[], [0.0], [-0.03, 0.07]]
 
 
