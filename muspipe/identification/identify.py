@@ -53,4 +53,5 @@ def identify(
         warnings=warnings,
         left_out_frames=prepared.left_out_frames,
         velocity_rms=recording.velocity_rms,
+        bmode=recording.bmode,
     )

@@ -24,6 +24,7 @@ from muspipe.discharges import (
     synchronisation,
 )
 from muspipe.errors import InputError
+from muspipe.recordings.recording import BMODE_DB, check_bmode
 from muspipe.recordings.units import MotorUnits, convert, require
 from simulator.shared.files import atomic_path
 
@@ -56,6 +57,13 @@ DATASETS = {
         "height, width",
         "velocity_unit",
         "root mean square of the recording's velocity over time, to draw territories on; left out if not known",
+    ),
+    "bmode": (
+        "uint8",
+        "row, column",
+        "1",
+        f"brightness of the echoes over the field of the images, in pixels of its own: 255 is the brightest, 0 what is "
+        f"{BMODE_DB:g} dB or more below; left out if not known",
     ),
 }
 """Every dataset of a result file; unit, axes and description are stored as its attributes ("velocity_unit" stands for
@@ -93,6 +101,7 @@ LATER = {
     "firing_confidences": None,
     "firing_rule": "",
     "velocity_rms": None,
+    "bmode": None,
 }
 """What files of earlier versions lack, and what it was."""
 
@@ -121,6 +130,8 @@ class Result(MotorUnits):
     """int64 (k,): frames, from 0, that hold no data of their own: filled from those about them."""
     velocity_rms: np.ndarray | None = None
     """float32 (H, W), in `velocity_unit`: root mean square of the recording's velocity over time; None: not known."""
+    bmode: np.ndarray | None = None
+    """uint8 (h, w): see `Recording.bmode`; None: not known."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -141,6 +152,7 @@ class Result(MotorUnits):
             expected = f"velocity_rms: expected shape {self.image_shape}"
             require(self.velocity_rms.shape == self.image_shape, expected, self.velocity_rms.shape)
             require(np.isfinite(self.velocity_rms).all(), "velocity_rms: expected finite values", "NaN or infinity")
+        check_bmode(self.bmode)
 
     @property
     def onsets(self) -> list[np.ndarray]:
@@ -245,6 +257,7 @@ class Result(MotorUnits):
                 warnings=json.loads(attributes["warnings"]),
                 left_out_frames=arrays["left_out_frames"],
                 velocity_rms=arrays["velocity_rms"],
+                bmode=arrays["bmode"],
             )
 
 

@@ -32,6 +32,7 @@ def make(n=2, **changes):
         warnings=("3 frames stand out", "motion was taken off"),
         left_out_frames=[7, 8, 40],
         velocity_rms=np.arange(80).reshape(8, 10) / 8,
+        bmode=np.arange(60, dtype=np.uint8).reshape(6, 10),
     )
     return Result(**(fields | changes))
 
@@ -42,7 +43,7 @@ def test_round_trip(tmp_path, n):
     saved.save(tmp_path / "result.h5")
     loaded = Result.load(tmp_path / "result.h5")
     arrays = ("territories", "twitch_trains", "scores", "left_out_frames", "firing_latencies", "firing_confidences")
-    for name in (*arrays, "velocity_rms"):
+    for name in (*arrays, "velocity_rms", "bmode"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(saved, name))
         assert getattr(loaded, name).dtype == getattr(saved, name).dtype
     assert len(loaded.firings) == n
@@ -98,13 +99,13 @@ def test_what_the_firings_say_stands_in_the_file_and_onsets_come_before_the_firi
 def test_a_file_of_an_earlier_version(tmp_path):
     make().save(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5", "a") as file:
-        del file["left_out_frames"], file["velocity_rms"], file.attrs["warnings"]
+        del file["left_out_frames"], file["velocity_rms"], file["bmode"], file.attrs["warnings"]
     loaded = Result.load(tmp_path / "a.h5")
-    assert loaded.velocity_rms is None
+    assert loaded.velocity_rms is None and loaded.bmode is None
     assert loaded.warnings == () and loaded.left_out_frames.tolist() == [] and loaded.n_units == 2
     loaded.save(tmp_path / "a.h5")  # what is not known is not invented
     with h5py.File(tmp_path / "a.h5") as file:
-        assert set(DATASETS) - set(file) == {"velocity_rms"}
+        assert set(DATASETS) - set(file) == {"velocity_rms", "bmode"}
 
 
 def test_units_of_a_recording(velocity):
@@ -151,6 +152,7 @@ def test_geometry_by_hand():
         ({"pixel_mm": np.nan}, "pixel_mm"),
         ({"velocity_rms": np.zeros((8, 9))}, "velocity_rms: expected shape .8, 10., got .8, 9."),
         ({"velocity_rms": np.full((8, 10), np.nan)}, "velocity_rms: expected finite"),
+        ({"bmode": np.zeros((8, 10))}, "bmode: expected an image of uint8, got float64"),
     ],
 )
 def test_arrays_that_do_not_fit(changes, message):
