@@ -226,13 +226,13 @@ def test_pairs(browser, tmp_path):
 
 def test_velocity_or_echoes_under_the_territories(browser, tmp_path):
     path = tmp_path / "a.html"
-    page = browser.open(path, [result(2, bmode=np.full((60, 50), 120, np.uint8))])
+    page = browser.open(path, [result(2, bmode=np.full((60, 50), 40, np.uint8))])
     velocity, bmode = (page(f"image[data-ground={name}]") for name in ("velocity", "bmode"))
     assert velocity.is_displayed() and not bmode.is_displayed()
-    assert not has_colour(page.colours_of(".map"), "#787878")
+    assert not has_colour(page.colours_of(".map"), "#282828")
     page(".grounds input[value=velocity]").send_keys(Keys.ARROW_RIGHT)
     assert bmode.is_displayed() and not velocity.is_displayed() and "B-mode" in page(".scale:not([hidden])").text
-    assert has_colour(page.colours_of(".map"), "#787878")
+    assert has_colour(page.colours_of(".map"), "#282828")
     assert_quiet(page, path)
 
 

@@ -63,7 +63,7 @@ def test_the_echoes_are_a_second_ground_of_the_map():
     html = report_html([result(1, bmode=bmode), result(1)])
     _, ground = contents_of(result(1, bmode=bmode), "a")["map"]["grounds"]
     pixels = imread(io.BytesIO(base64.b64decode(ground["image"].split(",")[1])), format="png")
-    np.testing.assert_allclose(255 * pixels[..., 0], bmode)
+    np.testing.assert_allclose(255 * pixels[..., 0], bmode, atol=1.01)
     outside = without_scripts(html)
     assert "Brightness of the echoes (B-mode): −60 dB" in outside
     assert outside.count('type="radio"') == 2  # of the first recording alone
@@ -71,11 +71,11 @@ def test_the_echoes_are_a_second_ground_of_the_map():
 
 
 def test_pairs_of_units():
-    """Units 1 and 2 fire together 40 times in 10 s, 10 ms after the onset and 15 ms after it."""
-    times_s = np.arange(0.1, 9.9, 0.25) + np.random.default_rng(1).uniform(-0.05, 0.05, 40)
-    firings = [times_s + 0.010, times_s + 0.015, times_s[:1]]
-    one = contents_of(result(3, firings=firings, firing_latencies=[0.010, 0.015, np.nan]), "a")["plots"]
-    assert one["pairs"]["n_synchronous"] == [40, 1, 1] and one["pairs"]["z"][0] > 10
+    """Units 1 and 2 fire together 98 times in 10 s, 10 ms after the onset and 18 ms after it."""
+    times_s = np.linspace(0.1, 9.8, 98) + np.random.default_rng(1).uniform(-0.04, 0.04, 98)
+    firings = [times_s + 0.010, times_s + 0.018, times_s[:1]]
+    one = contents_of(result(3, firings=firings, firing_latencies=[0.010, 0.018, np.nan]), "a")["plots"]
+    assert one["pairs"]["n_synchronous"] == [98, 1, 1] and one["pairs"]["z"][0] > 10
     assert one["pairs"]["bin_s"] == 0.001 and one["rows"][1]["latency_ms"] == 15
     json.dumps(contents_of(result(2, firings=[[0.5], []]), "a"), allow_nan=False)  # by chance none: z is not told
 
