@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 N_UNITS, N_FRAMES, N_OPENED = 40, 4000, 5
-SEEN_PX = 1280, 1160
+SEEN_PX = 1280, 1530
 
 
 def written(folder):

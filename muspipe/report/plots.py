@@ -58,7 +58,6 @@ def _figure(name, x_label, y_label, height=HEIGHT_PX, **more):
     plot = figure(name=name, height=height, tools=TOOLS, sizing_mode="stretch_width", min_border_left=LEFT_PX, **ranges)
     plot.xaxis.axis_label, plot.yaxis.axis_label = x_label, y_label
     plot.xgrid.visible = False
-    plot.background_fill_color = plot.border_fill_color = None  # the page's own, in either theme
     return plot
 
 

@@ -164,9 +164,11 @@
 
   /* The colours of the theme: Bokeh's canvas does not follow the style sheet. */
   function paint() {
-    const [ink, quiet, rule] = ["--ink", "--quiet", "--rule"].map(colourOf);
+    const [ground, ink, quiet, rule] = ["--ground", "--ink", "--quiet", "--rule"].map(colourOf);
     for (const plot of PLOTS.map(model)) {
-      plot.outline_line_color = rule;
+      plot.setv({ background_fill_color: ground, border_fill_color: ground, outline_line_color: rule });
+      // Over what the other theme has left at the edges; an older Bokeh has no such line.
+      if ("border_line_color" in plot) plot.setv({ border_line_color: ground, border_line_width: 3 });
       for (const axis of [...plot.left, ...plot.below].filter((part) => "axis_label" in part)) {
         axis.setv({
           axis_label_text_color: quiet, axis_label_text_font_style: "normal", major_label_text_color: quiet,
