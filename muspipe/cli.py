@@ -26,6 +26,7 @@ COMMANDS = {
         "simulate": "make a simulated recording or data set, with its truth",
         "velocity": "estimate tissue velocity from a scanner's echoes, IQ or RF",
         "identify": "find the motor units of a recording",
+        "view": "show the motor units of a recording in a browser, without writing anything",
         "report": "write a page of results, to look at in a browser",
         "figure": "draw a result, or some of its units and a part of its time",
         "export": "write a result for MATLAB, openhdemg, pandas and others",

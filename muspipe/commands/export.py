@@ -19,6 +19,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--session-start", metavar="TIME", help="for nwb: when the recording began, as 2026-05-01T10:00:00+02:00"
     )
+    parser.add_argument(
+        "--force",
+        metavar="FILE.csv",
+        help="for openhdemg: force during the recording, columns time_s and force [%% of the maximal one]",
+    )
+    parser.add_argument(
+        "--force-start-s",
+        type=float,
+        metavar="S",
+        help="when the ultrasound's first frame was, on the clock of the force [s] (default: 0)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,20 +59,39 @@ def _beside(result, format) -> Path:
 
 def _options(args) -> dict:
     """Of the format's function."""
-    if args.session_start is None:
-        return {}
+    options = {}
+    for name, to, read in (
+        ("session_start", "nwb", _date),
+        ("force", "openhdemg", _force),
+        ("force_start_s", "openhdemg", float),
+    ):
+        given = getattr(args, name)
+        if given is not None:
+            if args.to != to:
+                raise InputError(f"--{name.replace('_', '-')}: only {to} keeps it, not {args.to}")
+            options[name] = read(given)
+    if "force_start_s" in options and "force" not in options:
+        raise InputError("--force-start-s: expected with --force FILE.csv, got without")
+    return options
+
+
+def _date(text):
     from datetime import datetime
 
-    if args.to != "nwb":
-        raise InputError(f"--session-start: only nwb keeps it, not {args.to}")
     try:
-        start = datetime.fromisoformat(args.session_start)
+        start = datetime.fromisoformat(text)
     except ValueError:
         start = None
     if start is None or start.tzinfo is None:
         expected = "a date and time with its zone, as 2026-05-01T10:00:00+02:00"
-        raise InputError(f"--session-start: expected {expected}, got {args.session_start!r}")
-    return {"session_start": start}
+        raise InputError(f"--session-start: expected {expected}, got {text!r}")
+    return start
+
+
+def _force(path):
+    from muspipe.recordings.force import load_force
+
+    return load_force(path)
 
 
 def _save_folder(format, result, path, overwrite):

@@ -6,16 +6,18 @@ Firings are a list of n float arrays, rising times [s] from the first frame, as 
 firings of a unit share changes nothing in properties.py but the times of recruitment; pairs need firings without it.
 """
 
-from muspipe.discharges.drive import cumulative_spike_train, smoothed_drive
+from muspipe.discharges.drive import DRIVE_PROPERTIES, cumulative_spike_train, drive_properties, smoothed_drive
 from muspipe.discharges.properties import PROPERTIES, discharge_properties, instantaneous_rates
 from muspipe.discharges.synchrony import PAIR_PROPERTIES, cross_histogram, synchronisation
 
 __all__ = [
+    "DRIVE_PROPERTIES",
     "PAIR_PROPERTIES",
     "PROPERTIES",
     "cross_histogram",
     "cumulative_spike_train",
     "discharge_properties",
+    "drive_properties",
     "instantaneous_rates",
     "smoothed_drive",
     "synchronisation",

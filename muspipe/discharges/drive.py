@@ -7,6 +7,18 @@ import numpy as np
 WINDOW_S = 0.4
 """Length of the Hann window: it leaves what is below some 2.5 Hz, which force can follow (De Luca et al. 1982)."""
 
+DRIVE_PROPERTIES = {
+    "n_firings": ("1", "firings of all units nearest to this frame: the cumulative spike train"),
+    "drive_hz": ("Hz", f"the same a second, under a Hann window of {WINDOW_S:g} s"),
+}
+"""What `drive_properties` gives: (unit, description)."""
+
+
+def drive_properties(firings: list[np.ndarray], n_frames: int, rate_hz: float) -> dict[str, np.ndarray]:
+    """{name of DRIVE_PROPERTIES: (T,)} of all motor units together, for each frame."""
+    train = cumulative_spike_train(firings, n_frames, rate_hz)
+    return {"n_firings": train, "drive_hz": smoothed_drive(train, rate_hz)}
+
 
 def cumulative_spike_train(firings: list[np.ndarray], n_samples: int, rate_hz: float) -> np.ndarray:
     """int64 (n_samples,): number of firings of all units in each sample; those outside the recording are left out."""

@@ -40,7 +40,9 @@ def cross_histogram(a_s, b_s, longest_lag_s: float = LONGEST_LAG_S, bin_s: float
 def synchronisation(firings: list[np.ndarray], duration_s: float) -> dict[str, np.ndarray]:
     """{name of PAIR_PROPERTIES: (p,)} of the p = n (n - 1) / 2 pairs of n motor units, in the order 1-2, 1-3, ...
 
-    Firings of both units of a pair must have the same delay after the discharge, or the peak is not about zero.
+    Firings of both units of a pair must have the same delay after the discharge, or the peak is not about zero. On a
+    coarse grid, as the frames are (rule `paper`), more or fewer of them fall within PEAK_S than its width says: at
+    400 Hz 14 % more.
     """
     pairs = [(i, j) for i in range(len(firings)) for j in range(i + 1, len(firings))]
     counts = [_of_pair(firings[i], firings[j], duration_s) for i, j in pairs]

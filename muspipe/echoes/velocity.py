@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from muspipe.echoes.autocorrelation import turns_of, velocity_of, window_sums
+from muspipe.echoes.bmode import bmode_of
 from muspipe.echoes.doubts import Tally, refuse_odd_start
 from muspipe.echoes.echoes import Echoes
 from muspipe.echoes.filters import decimation_taps, filter_velocity, without_clutter
@@ -63,6 +64,8 @@ class Findings:
     """float32 (H, W), 0-1: coherence, the share of the echoes' power that is alike from frame to frame"""
     near_limit_share: float
     """Of the samples with an echo, those near the aliasing limit."""
+    bmode: np.ndarray
+    """uint8 (h, w): see `Recording.bmode`"""
     warnings: tuple[str, ...]
 
 
@@ -79,6 +82,7 @@ def measure_into(velocity, plan: Plan, progress: Callable[[int], object] = lambd
             yield np.float32(DIRECTIONS[options.positive]) * velocity_of(channels, scan)
 
     with one_blas_thread():  # the same last digits everywhere
+        bmode = bmode_of(echoes, options.image_pixel_mm)
         sums = window_sums(_frames(echoes, options, progress), windows, options.estimator == "loupas")
         sums = convolved(sums, np.ones(options.ensemble_frames - 1))
         done = 0
@@ -87,7 +91,7 @@ def measure_into(velocity, plan: Plan, progress: Callable[[int], object] = lambd
             done += len(images)
     filter_velocity(velocity, plan.frame_rate_hz, options.drift_hz, options.band_hz)
     _mask(velocity, tally.silent())
-    return Findings(tally.quality(), tally.near_limit_share(), tally.warnings())
+    return Findings(tally.quality(), tally.near_limit_share(), bmode, tally.warnings())
 
 
 def _mask(velocity, silent):
@@ -132,5 +136,6 @@ def measure(echoes: Echoes, options: VelocityOptions | None = None, progress=lam
         velocity_unit=UNIT,
         source_name=echoes.source_name,
         source_sha256=echoes.source_sha256,
+        bmode=findings.bmode,
     )
     return Measured(recording, findings)

@@ -10,6 +10,7 @@ import numpy as np
 
 from muspipe import __version__
 from muspipe.echoes.velocity import UNIT, Findings, Plan, measure_into
+from muspipe.recordings.recording import BMODE_DB
 from simulator.shared.files import atomic_path, plain_oserror, require_space
 
 FORMAT = "muspipe velocity"
@@ -18,6 +19,12 @@ DATASETS = {
     # name: (axes, unit, description)
     "velocity": ("y, x, frame", UNIT, "tissue velocity along the beam (H, W, T)"),
     "quality": ("y, x", "1", "coherence, 0-1: the share of the echoes' power that is alike from frame to frame"),
+    "bmode": (
+        "row, column",
+        "1",
+        f"brightness of the first frames' echoes over the field of the images: 255 is the brightest, 0 what is "
+        f"{BMODE_DB:g} dB or more below",
+    ),
 }
 ATTRIBUTES = {
     "format": "always 'muspipe velocity'",
@@ -50,7 +57,8 @@ def write_velocity(path, plan: Plan, progress=lambda n_frames: None) -> Findings
             chunks = height, width, min(CHUNK_FRAMES, n_images)
             velocity = file.create_dataset("velocity", plan.shape, np.float32, chunks=chunks, track_times=False)
             findings = measure_into(velocity, plan, progress)
-            file.create_dataset("quality", data=findings.quality, track_times=False)
+            for name in ("quality", "bmode"):
+                file.create_dataset(name, data=getattr(findings, name), track_times=False)
             for name, (axes, unit, description) in DATASETS.items():
                 file[name].attrs.update({"axes": axes, "unit": unit, "description": description})
             file.attrs.update(_attributes(plan, findings))

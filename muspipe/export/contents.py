@@ -7,14 +7,13 @@ import json
 import numpy as np
 
 from muspipe.discharges import (
+    DRIVE_PROPERTIES,
     PAIR_PROPERTIES,
     PROPERTIES,
-    cumulative_spike_train,
     discharge_properties,
-    smoothed_drive,
+    drive_properties,
     synchronisation,
 )
-from muspipe.discharges.drive import WINDOW_S
 from muspipe.recordings.result import Result, plain
 
 UNIT_COLUMNS = {
@@ -31,11 +30,7 @@ UNIT_COLUMNS = {
 PAIR_COLUMNS = PAIR_PROPERTIES
 """The same of the table of pairs."""
 
-DRIVE_COLUMNS = {
-    "time_s": ("s", "of the frame, from the first"),
-    "n_firings": ("1", "firings of all units nearest to this frame: the cumulative spike train"),
-    "drive_hz": ("Hz", f"the same a second, under a Hann window of {WINDOW_S:g} s"),
-}
+DRIVE_COLUMNS = {"time_s": ("s", "of the frame, from the first")} | DRIVE_PROPERTIES
 """The same of the table of all units together, a row a frame."""
 
 FIRING = "instant of the twitch's peak velocity [s] from the first frame"
@@ -62,9 +57,8 @@ def pair_table(result: Result) -> dict[str, np.ndarray]:
 
 def drive_table(result: Result) -> dict[str, np.ndarray]:
     """{column of DRIVE_COLUMNS: (T,)}."""
-    train = cumulative_spike_train(result.firings, result.n_frames, result.frame_rate_hz)
     time_s = np.arange(result.n_frames) / result.frame_rate_hz
-    return {"time_s": time_s, "n_firings": train, "drive_hz": smoothed_drive(train, result.frame_rate_hz)}
+    return {"time_s": time_s} | drive_properties(result.firings, result.n_frames, result.frame_rate_hz)
 
 
 def facts(result: Result) -> dict:

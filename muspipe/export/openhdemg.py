@@ -3,8 +3,9 @@
 Firings are there whole numbers of samples. At the frame rate of ultrasound an interval would be off by up to 2.5 ms; so
 the file has a rate of its own, a multiple of the frame rate near that of EMG.
 
-There is no EMG and no force: RAW_SIGNAL has no channel, REF_SIGNAL is not a number, and what openhdemg computes from
-them is then not a number either. The source that firings were found in, IPTS, is the twitch train.
+There is no EMG: RAW_SIGNAL has no channel, and what openhdemg computes from it is not a number. REF_SIGNAL is the
+force, if one is given; where there is none it is not a number, and neither are thresholds of force. The source that
+firings were found in, IPTS, is the twitch train.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 import numpy as np
 
 from muspipe.export.contents import short, unit_table
+from muspipe.recordings.force import Force
 from muspipe.recordings.result import Result
 from simulator.shared.files import atomic_path
 
@@ -27,9 +29,13 @@ NO_DISTANCE_MM = 0.0
 """IED, between electrodes; there are none."""
 
 
-def save_openhdemg(result: Result, path) -> None:
+def save_openhdemg(result: Result, path, force: Force | None = None, force_start_s: float = 0.0) -> None:
     """Write the file that `openhdemg.library.emg_from_json` reads, with our table of units as EXTRAS. Whole or not at
-    all."""
+    all.
+
+    force: of the same contraction, in percent of the maximal one as openhdemg takes it; force_start_s: when the
+    ultrasound's first frame was, on the clock of the force.
+    """
     rate_hz, n_samples = sampling(result)
     pulses = [samples_of(times_s, rate_hz, n_samples) for times_s in result.firings]
     binary = np.zeros((n_samples, result.n_units), np.int64)
@@ -37,13 +43,14 @@ def save_openhdemg(result: Result, path) -> None:
         binary[samples, i] = 1
     frames_s, samples_s = np.arange(result.n_frames) / result.frame_rate_hz, np.arange(n_samples) / rate_hz
     trains = [np.interp(samples_s, frames_s, train) for train in result.twitch_trains]
+    reference = np.full(n_samples, np.nan) if force is None else force.at(samples_s + force_start_s)
     units = unit_table(result)
     numbers = range(result.n_units)
     content = {
         "SOURCE": SOURCE,
         "FILENAME": result.source.get("name", ""),
         "RAW_SIGNAL": _table((), np.zeros((n_samples, 0))),
-        "REF_SIGNAL": _table((0,), np.full((n_samples, 1), np.nan)),
+        "REF_SIGNAL": _table((0,), reference[:, None]),
         "ACCURACY": _table((0,), result.scores[:, None]),
         "IPTS": _table(numbers, np.reshape(trains, (result.n_units, n_samples)).T),
         "MUPULSES": [samples.tolist() for samples in pulses],

@@ -74,6 +74,7 @@ def identify(
         warnings=found.warnings,
         left_out_frames=found.left_out_frames,
         velocity_rms=recording.velocity_rms,
+        bmode=recording.bmode,
     )
     progress(1.0, "done")
     return result

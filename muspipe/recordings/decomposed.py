@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 
 from muspipe.errors import InputError
 from muspipe.recordings.result import Result
+from muspipe.recordings.tables import number_of, rows_of
 
 COLUMNS = ("unit", "firing_s")
 
@@ -74,23 +74,11 @@ def _openhdemg(path):
 
 
 def _csv(path):
-    expected = f"{path}: expected columns {' and '.join(COLUMNS)}"
     units: dict[str, list[float]] = {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            delimiter = next((mark for mark in ",;\t" if mark in file.readline()), ",")
-            file.seek(0)
-            rows = csv.DictReader(file, delimiter=delimiter)
-            header = [name.strip() for name in rows.fieldnames or ()]
-            if not set(COLUMNS) <= set(header):
-                raise InputError(f"{expected}, got {', '.join(header) or 'an empty file'}")
-            rows.fieldnames = header
-            for row in rows:
-                times_s = units.setdefault(str(row["unit"]).strip(), [])
-                if row["firing_s"] not in (None, ""):  # a unit without firings
-                    times_s.append(_number(f"{path}: line {rows.line_num}: firing_s", row["firing_s"]))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{expected} as text: {error}") from error
+    for line, row in rows_of(path, COLUMNS):
+        times_s = units.setdefault(str(row["unit"]).strip(), [])
+        if row["firing_s"] not in (None, ""):  # a unit without firings
+            times_s.append(number_of(f"{line}: firing_s", row["firing_s"], "s"))
     firings = [_times(f"{path}: unit {label}", times_s) for label, times_s in units.items()]
     return Decomposition(firings, list(units), np.inf)
 
@@ -98,13 +86,6 @@ def _csv(path):
 def _result(path):
     result = Result.load(path)
     return Decomposition(result.firings, [str(i) for i in range(1, result.n_units + 1)], result.duration_s)
-
-
-def _number(label, text) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{label}: expected a number [s], got {text!r}") from None
 
 
 def _times(label, values) -> np.ndarray:

@@ -50,6 +50,7 @@ def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, ax
                 given = {"prf_hz": frame_rate_hz, "pixel_mm": pixel_mm}
                 return velocity_of_file(path, variable, axes, {k: v for k, v in given.items() if v is not None})
         velocity, unit, scalars = _content(store, variable, order, whole)
+        bmode = _bmode(store, order)
     for name, given in zip(SCALARS, (frame_rate_hz, pixel_mm), strict=True):
         if given is not None:
             scalars[name] = given
@@ -68,6 +69,7 @@ def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, ax
             velocity_unit=unit,
             source_name=path.name,
             source_sha256=sha256_of_file(path),
+            bmode=bmode,
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
@@ -91,6 +93,18 @@ def _content(store: Store, variable, order, whole):
     with reading(store.path, store.what):
         velocity = np.array(item.array) if isinstance(item.array, np.memmap) else item.array[()]
     return velocity.T if item.reversed else velocity, unit, values
+
+
+def _bmode(store: Store, order):
+    """The B-mode image that `muspipe velocity` writes beside the velocity; None without, or if it is something else."""
+    if len(store.shapes.get("bmode", ())) != 2:
+        return None
+    item = store.item("bmode")
+    if item.array.dtype != np.uint8:
+        return None
+    with reading(store.path, store.what):
+        image = item.array[()]
+    return image if item.reversed == (order.index("H") > order.index("W")) else image.T
 
 
 def _choose(store: Store, variable) -> str:

@@ -21,6 +21,8 @@ RANGE_MM = 0.01, 10.0
 MIN_DURATION_S = 0.25
 """Two firings of a unit that fires at 8 Hz."""
 MIN_SIDE_PX = 8
+BMODE_DB = 60.0
+"""Range of brightness that a B-mode image shows, from its brightest pixel down: usual on scanners."""
 RANGE_PEAK = 1e-12, 1e12
 """Largest absolute velocities accepted, in whatever unit: squares and their sums then fit into float32."""
 
@@ -46,6 +48,9 @@ class Recording:
     inside: np.ndarray | None = None
     """bool (H, W): pixels that hold data; None: all but those that are NaN in every frame, as outside a sector. The
     velocity of the others is 0."""
+    bmode: np.ndarray | None = None
+    """uint8 (h, w): brightness of the echoes over the same field as the images, in pixels of its own: 255 is the
+    brightest, 0 what is BMODE_DB or more below; None: not known. To look at: no method uses it."""
 
     def __post_init__(self):
         mend = "give {} on the command line)".format
@@ -64,6 +69,7 @@ class Recording:
         if not inside.all():
             velocity = velocity.within(inside) if stored else np.where(inside[..., None], velocity, np.float32(0))
         check_values(found, inside)
+        check_bmode(self.bmode)
         object.__setattr__(self, "inside", inside)
         object.__setattr__(self, "velocity", velocity)
         object.__setattr__(self, "frame_rate_hz", frame_rate_hz)
@@ -182,6 +188,12 @@ def check_inside(inside, found: Survey) -> np.ndarray:
             "are masked (NaN in every frame)"
         )
     return inside
+
+
+def check_bmode(bmode) -> None:
+    """InputError unless `bmode` is None or an image of bytes."""
+    if bmode is not None and not (bmode.dtype == np.uint8 and bmode.ndim == 2 and bmode.size):
+        raise InputError(f"bmode: expected an image of uint8, got {bmode.dtype} of shape {bmode.shape}")
 
 
 def check_values(found: Survey, inside: np.ndarray) -> None:

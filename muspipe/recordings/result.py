@@ -15,8 +15,16 @@ import h5py
 import numpy as np
 
 from muspipe import __version__
-from muspipe.discharges.properties import PROPERTIES, discharge_properties
+from muspipe.discharges import (
+    DRIVE_PROPERTIES,
+    PAIR_PROPERTIES,
+    PROPERTIES,
+    discharge_properties,
+    drive_properties,
+    synchronisation,
+)
 from muspipe.errors import InputError
+from muspipe.recordings.recording import BMODE_DB, check_bmode
 from muspipe.recordings.units import MotorUnits, convert, require
 from simulator.shared.files import atomic_path
 
@@ -63,6 +71,13 @@ DATASETS = {
         "velocity_unit",
         "root mean square of the recording's velocity over time, to draw territories on; left out if not known",
     ),
+    "bmode": (
+        "uint8",
+        "row, column",
+        "1",
+        f"brightness of the echoes over the field of the images, in pixels of its own: 255 is the brightest, 0 what is "
+        f"{BMODE_DB:g} dB or more below; left out if not known",
+    ),
 }
 """Every dataset of a result file; unit, axes and description are stored as its attributes ("velocity_unit" stands for
 the recording's)."""
@@ -87,9 +102,14 @@ TEXTS = ("velocity_unit", "method", "firing_rule", "settings", "warnings", "sour
 MOST_SECONDS = 1e6
 PLAUSIBLE = {"frame_rate_hz": (1, 1e6), "pixel_mm": (1e-4, 1e3)}
 
-DISCHARGES = "discharge_properties"
-"""Group of a result file with a dataset (n,) for each of `muspipe.discharges.PROPERTIES`. It is for other readers:
-ours computes them from the firings."""
+COMPUTED = {
+    # group: (axes, {dataset: (unit, description, ...)})
+    "discharge_properties": ("motor unit", PROPERTIES),
+    "synchronisation": ("pair of motor units", PAIR_PROPERTIES),
+    "drive": ("time", DRIVE_PROPERTIES),
+}
+"""Groups of a result file with what the firings say of each unit, each pair and all together. They are for other
+readers: ours computes them from the firings."""
 
 LATER = {
     "left_out_frames": np.zeros(0, np.int64),
@@ -100,6 +120,7 @@ LATER = {
     "velocity_rms": None,
     "recruited_s": None,
     "derecruited_s": None,
+    "bmode": None,
 }
 """What files of earlier versions lack, and what it was."""
 
@@ -133,6 +154,8 @@ class Result(MotorUnits):
     """int64 (k,): frames, from 0, that hold no data of their own: filled from those about them."""
     velocity_rms: np.ndarray | None = None
     """float32 (H, W), in `velocity_unit`: root mean square of the recording's velocity over time; None: not known."""
+    bmode: np.ndarray | None = None
+    """uint8 (h, w): see `Recording.bmode`; None: not known."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -158,6 +181,7 @@ class Result(MotorUnits):
             expected = f"velocity_rms: expected shape {self.image_shape}"
             require(self.velocity_rms.shape == self.image_shape, expected, self.velocity_rms.shape)
             require(np.isfinite(self.velocity_rms).all(), "velocity_rms: expected finite values", "NaN or infinity")
+        check_bmode(self.bmode)
 
     def __str__(self):
         height, width = self.image_shape
@@ -212,10 +236,7 @@ class Result(MotorUnits):
                 compression = {"compression": "gzip", "shuffle": True} if array.size else {}
                 dataset = file.create_dataset(name, data=array, **compression)
             dataset.attrs.update({"unit": unit, "axes": axes, "description": description})
-        for name, values in discharge_properties(self.firings).items():
-            unit, description, _ = PROPERTIES[name]
-            dataset = file.create_dataset(f"{DISCHARGES}/{name}", data=values)
-            dataset.attrs.update({"unit": unit, "axes": "motor unit", "description": description})
+        self._fill_computed(file)
         file.attrs.update(
             {
                 "format": FORMAT,
@@ -232,6 +253,19 @@ class Result(MotorUnits):
                 "muspipe_version": self.version,
             }
         )
+
+    def _fill_computed(self, file):
+        tables = {
+            "discharge_properties": discharge_properties(self.firings),
+            "synchronisation": synchronisation(self.onsets, self.duration_s),
+            "drive": drive_properties(self.firings, self.n_frames, self.frame_rate_hz),
+        }
+        for group, (axes, described) in COMPUTED.items():
+            for name, (unit, description, *_) in described.items():
+                values = tables[group][name]
+                packed = {"compression": "gzip", "shuffle": True} if len(values) > 100 else {}
+                dataset = file.create_dataset(f"{group}/{name}", data=values, **packed)
+                dataset.attrs.update({"unit": unit, "axes": axes, "description": description})
 
     @classmethod
     def load(cls, path) -> Result:
@@ -275,6 +309,7 @@ class Result(MotorUnits):
                 velocity_rms=arrays["velocity_rms"],
                 recruited_s=arrays["recruited_s"],
                 derecruited_s=arrays["derecruited_s"],
+                bmode=arrays["bmode"],
             )
             result._require_plausible()
             return result

@@ -13,6 +13,7 @@ import numpy as np
 
 from muspipe.discharges.drive import cumulative_spike_train, smoothed_drive
 from muspipe.discharges.properties import discharge_properties, instantaneous_rates
+from muspipe.discharges.synchrony import BIN_S, LONGEST_LAG_S, PEAK_S, synchronisation
 from muspipe.recordings.result import Result
 from muspipe.report import measures
 from muspipe.report.drawing import map_of
@@ -27,6 +28,7 @@ COLUMNS = (
     ("recruitment_s", "First", "s", 2),
     ("derecruitment_s", "Last", "s", 2),
     ("rate_hz", "Rate", "Hz", 1),
+    ("interval_mean_ms", "Mean interval", "ms", 0),
     ("interval_cv_percent", "CV of intervals", "%", 0),
     ("explained", "Explained", "", 2),
     ("score", "Score", "", 2),
@@ -55,6 +57,7 @@ def contents_of(result: Result, name: str) -> dict:
             "velocity_unit": result.velocity_unit,
             "duration_s": result.duration_s,
             "drive": _drive(result),
+            "pairs": _pairs(result),
             "units": [_unit(result, i) for i in range(result.n_units)],
             "rows": rows,
         },
@@ -141,6 +144,13 @@ def _drive(result):
     return {"x": _short(times_s, 7), "y": _short(smoothed_drive(train, DRIVE_RATE_HZ))}
 
 
+def _pairs(result):
+    """Of all pairs of units, in the order 1-2, 1-3, ...; what the cross-histogram of any is made with."""
+    table = synchronisation(result.onsets, result.duration_s)
+    told = {name: _short(table[name]) for name in ("n_synchronous", "n_by_chance", "cis_hz", "z")}
+    return told | {"bin_s": BIN_S, "longest_lag_s": LONGEST_LAG_S, "peak_s": PEAK_S}
+
+
 def _packed(train):
     """A train as 16-bit integers in base64 and the velocity of one step: to 1/32767 of its peak, a third of the size
     of its digits."""
@@ -149,5 +159,5 @@ def _packed(train):
 
 
 def _short(values, digits=4):
-    """Numbers of so many significant digits."""
-    return [float(f"{value:.{digits}g}") for value in values]
+    """Numbers of so many significant digits, None for what is not told."""
+    return [float(f"{value:.{digits}g}") if math.isfinite(value) else None for value in values]

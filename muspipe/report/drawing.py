@@ -1,4 +1,4 @@
-"""The map of territories as the parts of an SVG drawing, in mm; the velocity under it as a PNG within the page."""
+"""The map of territories as the parts of an SVG drawing, in mm; what lies under it as PNGs within the page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.image import imsave
 
 from muspipe.figures.identification import GREYS, contours_mm
 from muspipe.figures.style import UNIT_COLOURS, place_labels, unit_colours
+from muspipe.recordings.recording import BMODE_DB
 from muspipe.recordings.result import Result
 
 TEXT_SHARE = 0.034
@@ -17,8 +18,8 @@ TEXT_SHARE = 0.034
 
 
 def map_of(result: Result) -> dict:
-    """width_mm, height_mm; image (a data URI, None without a velocity map) and most, its darkest velocity; text_mm;
-    ticks along both axes; units in the order of drawing, the largest first, so that the smaller ones can be pointed
+    """width_mm, height_mm; grounds, the images under the territories of which one is shown; text_mm; ticks along both
+    axes; units in the order of drawing, the largest first, so that the smaller ones can be pointed
     at: number, path, label (x, y) or None, colour (index into the palette)."""
     height_mm, width_mm = (side * result.pixel_mm for side in result.image_shape)
     text_mm = TEXT_SHARE * max(height_mm, width_mm)
@@ -30,8 +31,7 @@ def map_of(result: Result) -> dict:
         "width_mm": width_mm,
         "height_mm": height_mm,
         "text_mm": text_mm,
-        "image": None if result.velocity_rms is None else _png_uri(result.velocity_rms),
-        "most": None if result.velocity_rms is None else f"{result.velocity_rms.max():.3g} {result.velocity_unit}",
+        "grounds": _grounds(result),
         "x_ticks_mm": _ticks(width_mm),
         "y_ticks_mm": _ticks(height_mm),
         "colours": colours,
@@ -47,9 +47,38 @@ def map_of(result: Result) -> dict:
     }
 
 
-def _png_uri(rms):
+def _grounds(result):
+    """[{name, title, image (a data URI), says, and the ends of its scale: low, high}]"""
+    grounds = []
+    if result.velocity_rms is not None:
+        most = float(result.velocity_rms.max())
+        grounds.append(
+            {
+                "name": "velocity",
+                "title": "Velocity",
+                "image": _png_uri(result.velocity_rms, GREYS, most or 1.0),
+                "says": "root mean square of the velocity",
+                "low": "0",
+                "high": f"{most:.3g} {result.velocity_unit}",
+            }
+        )
+    if result.bmode is not None:
+        grounds.append(
+            {
+                "name": "bmode",
+                "title": "B-mode",
+                "image": _png_uri(result.bmode, "gray", 255),
+                "says": "brightness of the echoes (B-mode)",
+                "low": f"−{BMODE_DB:g} dB",
+                "high": "0 dB",
+            }
+        )
+    return grounds
+
+
+def _png_uri(values, colours, most):
     image = io.BytesIO()
-    imsave(image, rms, cmap=GREYS, vmin=0, vmax=float(rms.max()) or 1.0, format="png")
+    imsave(image, values, cmap=colours, vmin=0, vmax=most, format="png")
     return "data:image/png;base64," + base64.b64encode(image.getvalue()).decode()
 
 

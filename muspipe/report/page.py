@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from muspipe import __version__
 from muspipe.discharges.drive import WINDOW_S
+from muspipe.discharges.synchrony import PEAK_S
 from muspipe.errors import InputError
 from muspipe.figures.style import UNIT_COLOURS
 from muspipe.recordings.result import Result
@@ -17,6 +18,7 @@ from muspipe.report.contents import COLUMNS, contents_of
 from simulator.shared.files import atomic_path
 
 FILES = Path(__file__).parent / "files"
+SCRIPTS = "pairs.js", "page.js"
 DARK_COLOURS = ("#77AADD", "#EE8866", "#44BB99", "#FFAABB", "#EEDD88", "#99DDFF", "#BBCC33", "#AAAA00")
 """Of units on a dark ground, in the order of UNIT_COLOURS: the scheme "light" of Tol 2021, Colour Schemes, SRON
 technical note 09-002, which colour-blind readers can tell apart too."""
@@ -58,6 +60,7 @@ def report_html(results: Sequence[Result], names: Sequence[str] | None = None) -
         columns=COLUMNS,
         palette={"light": UNIT_COLOURS, "dark": DARK_COLOURS},
         drive_window_s=WINDOW_S,
+        peak_s=PEAK_S,
         version=__version__,
         bokeh_version=bokeh.__version__,
         data=[recording["plots"] | {"colours": recording["map"]["colours"]} for recording in recordings],
@@ -65,7 +68,7 @@ def report_html(results: Sequence[Result], names: Sequence[str] | None = None) -
         style=_inside("style", (FILES / "page.css").read_text(encoding="utf-8")),
         library=_inside("script", library()),
         plots_script=_inside("script", script),
-        script=_inside("script", (FILES / "page.js").read_text(encoding="utf-8")),
+        script=_inside("script", "\n".join((FILES / name).read_text(encoding="utf-8") for name in SCRIPTS)),
     )
 
 

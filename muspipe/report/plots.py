@@ -10,14 +10,16 @@ import re
 from functools import lru_cache
 
 from bokeh.embed import components
-from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, HoverTool, Range1d
+from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, HoverTool, Range1d, Span
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
+from muspipe.discharges.synchrony import LONGEST_LAG_S, PEAK_S
 from muspipe.report.measures import TWITCH_WINDOW_S
 
 TOOLS = "xpan,xbox_zoom,xwheel_zoom,reset,save"
 HEIGHT_PX, RASTER_HEIGHT_PX = 170, 240
+"""page.js makes the raster and the matrix as high as their units need."""
 LEFT_PX = 62
 """Room for the numbers of the y axis, the same for all, so that those over time stand under each other."""
 LINE = {"line_width": 1.5, "line_join": "round"}
@@ -33,7 +35,8 @@ def library() -> str:
 
 @lru_cache(maxsize=1)
 def plots() -> tuple[str, dict[str, str]]:
-    """(script that draws them, {name: the element it draws into}): train, rate, twitch, intervals, raster, drive.
+    """(script that draws them, {name: the element it draws into}): train, rate, twitch, intervals, raster, drive,
+    matrix, cross.
 
     Figures and sources of data have these names in Bokeh's document; the four over time move together. They are made
     once and Bokeh's random names are replaced, so that equal results have equal pages.
@@ -46,6 +49,8 @@ def plots() -> tuple[str, dict[str, str]]:
         _intervals(),
         _raster(time_range),
         _drive(time_range),
+        _matrix(),
+        _cross(),
     ]
     for plot in figures:
         plot.toolbar.logo = None
@@ -72,8 +77,8 @@ def _source(name, *columns):
     return ColumnDataSource(name=name, data={column: [] for column in columns})
 
 
-def _hover(plot, renderer, *tooltips):
-    plot.add_tools(HoverTool(renderers=[renderer], tooltips=list(tooltips), mode="vline"))
+def _hover(plot, renderer, *tooltips, mode="vline"):
+    plot.add_tools(HoverTool(renderers=[renderer], tooltips=list(tooltips), mode=mode))
 
 
 def _train(time_range):
@@ -135,4 +140,39 @@ def _drive(time_range):
     plot = _figure("drive", "Time [s]", "Firings [1/s]", x_range=time_range)
     line = plot.line("x", "y", source=_source("drive data", "x", "y"), name="drive line", **LINE)
     _hover(plot, line, ("time", "@x{0.00} s"), ("firings", "@y{0.0} a second"))
+    return plot
+
+
+def _matrix():
+    """A cell for each pair of units, coloured by z; the pair that is shown in `cross` has a frame."""
+    plot = _figure("matrix", "Unit", "Unit", RASTER_HEIGHT_PX, y_range=Range1d(2, 0))
+    source = _source("matrix data", "x", "y", "colour", "alpha", "z", "n", "chance", "cis")
+    cells = plot.rect("x", "y", 1, 1, source=source, fill_color="colour", fill_alpha="alpha", line_color=None)
+    framed = _source("matrix pair data", "x", "y")
+    plot.rect("x", "y", 1, 1, source=framed, fill_color=None, line_width=2, name="matrix pair")
+    _hover(
+        plot,
+        cells,
+        ("units", "@y and @x"),
+        ("synchronous firings", "@n, by chance @chance{0.0}"),
+        ("common input", "@cis{0.00} a second"),
+        ("z", "@z{0.0}"),
+        mode="mouse",
+    )
+    for axis, name in ((plot.xaxis, "matrix x ticks"), (plot.yaxis, "matrix y ticks")):
+        axis.ticker = FixedTicker(name=name, ticks=[])
+    plot.ygrid.visible = False
+    return plot
+
+
+def _cross():
+    longest_ms, peak_ms = 1e3 * LONGEST_LAG_S, 1e3 * PEAK_S
+    plot = _figure("cross", "Lag [ms]", "Firings", RASTER_HEIGHT_PX, x_range=Range1d(-longest_ms, longest_ms))
+    source = _source("cross data", "left", "right", "top")
+    bars = plot.quad("left", "right", "top", 0, source=source, line_width=0.5, name="cross bars")
+    _hover(plot, bars, ("from", "@left{0.0} ms"), ("firings", "@top{0}"))
+    plot.add_layout(
+        BoxAnnotation(name="cross peak", left=-peak_ms, right=peak_ms, fill_alpha=0.16, line_alpha=0, level="underlay")
+    )
+    plot.add_layout(Span(name="cross chance", dimension="width", location=0, line_width=1.5, line_dash="dashed"))
     return plot

@@ -17,10 +17,14 @@ from muspipe.discharges import PROPERTIES, discharge_properties
 from muspipe.export.contents import unit_table
 from muspipe.export.openhdemg import samples_of, sampling, save_openhdemg
 from muspipe.recordings.decomposed import load_decomposition
+from muspipe.recordings.force import Force
 from tests.export.results import made
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERPRETER = Path(os.environ.get("OPENHDEMG_PYTHON", ROOT / ".venv-openhdemg/bin/python"))
+needs_openhdemg = pytest.mark.skipif(
+    not INTERPRETER.exists(), reason=f"openhdemg is not at {INTERPRETER}: make test-openhdemg"
+)
 
 
 @pytest.mark.parametrize(
@@ -69,19 +73,23 @@ def test_fields_are_those_of_openhdemg(tmp_path, n):
             np.testing.assert_allclose(a, b, atol=0.00025 + 1e-9)  # half a sample
 
 
+def said_of(path):
+    """What openhdemg_says.py finds in the file."""
+    script = Path(__file__).with_name("openhdemg_says.py")
+    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "PYTHONPATH")}
+    command = [INTERPRETER, script, path]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=path.parent)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(not INTERPRETER.exists(), reason=f"openhdemg is not at {INTERPRETER}: make test-openhdemg")
+@needs_openhdemg
 @pytest.mark.parametrize("n", [1, 4])
 def test_openhdemg_opens_sorts_and_computes_what_we_compute(tmp_path, n):
     result = made(n)
     save_openhdemg(result, tmp_path / "a.json")
-    script = Path(__file__).with_name("openhdemg_says.py")
-    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "PYTHONPATH")}
-    done = subprocess.run(
-        [INTERPRETER, script, tmp_path / "a.json"], capture_output=True, text=True, env=environment, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    said = said_of(tmp_path / "a.json")
     pulses = [samples_of(times_s, 2000.0, 8000) for times_s in result.firings]
     n_firings = [len(samples) for samples in pulses]
     assert (said["fsamp"], said["length"], said["figures"]) == (2000.0, 8000, 0)
@@ -103,3 +111,14 @@ def test_openhdemg_opens_sorts_and_computes_what_we_compute(tmp_path, n):
         np.testing.assert_allclose(np.array(said[theirs], np.float64), ours[name], rtol=1e-9)
         np.testing.assert_allclose(ours[name], unrounded[name], rtol=0.01)  # what rounding to samples does
     assert np.isnan(np.array([said["abs_RT"], said["COV_steady"]], np.float64)).all()  # there is no force
+
+
+@pytest.mark.slow
+@needs_openhdemg
+def test_openhdemg_computes_thresholds_of_the_force(tmp_path):
+    """A ramp of 5 % a second: unit i is recruited at its first firing's share of it."""
+    result = made(4)
+    save_openhdemg(result, tmp_path / "a.json", Force(np.array([0.0, 4.0]), np.array([0.0, 20.0])))
+    said = said_of(tmp_path / "a.json")
+    expected = [5 * times_s[0] if len(times_s) else np.nan for times_s in result.firings]
+    np.testing.assert_allclose(np.array(said["rel_RT"], np.float64), expected, atol=0.01)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from muspipe import InputError, Recording, Result
-from muspipe.recordings.result import ATTRIBUTES, DATASETS, DISCHARGES, LATER
+from muspipe.recordings.result import ATTRIBUTES, COMPUTED, DATASETS, LATER
 from muspipe.recordings.units import MotorUnits
 
 
@@ -32,6 +32,7 @@ def make(n=2, **changes):
         warnings=("3 frames stand out", "motion was taken off"),
         left_out_frames=[7, 8, 40],
         velocity_rms=np.arange(80).reshape(8, 10) / 8,
+        bmode=np.arange(60, dtype=np.uint8).reshape(6, 10),
         recruited_s=np.where(np.arange(n) % 2, 0.1, np.nan),
         derecruited_s=np.full(n, np.nan),
     )
@@ -44,7 +45,7 @@ def test_round_trip(tmp_path, n):
     saved.save(tmp_path / "result.h5")
     loaded = Result.load(tmp_path / "result.h5")
     arrays = ("territories", "twitch_trains", "scores", "left_out_frames", "firing_latencies", "firing_confidences")
-    for name in (*arrays, "velocity_rms", "recruited_s", "derecruited_s"):
+    for name in (*arrays, "velocity_rms", "bmode", "recruited_s", "derecruited_s"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(saved, name))
         assert getattr(loaded, name).dtype == getattr(saved, name).dtype
     assert len(loaded.firings) == n
@@ -72,35 +73,41 @@ def test_file_explains_itself_and_is_reproducible(tmp_path):
         make().save(tmp_path / name)
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
     with h5py.File(tmp_path / "a.h5") as file:
-        assert set(file) == {*DATASETS, DISCHARGES} and set(file.attrs) == set(ATTRIBUTES)
-        properties = file[DISCHARGES].values()
-        for dataset in (*(file[name] for name in DATASETS), *properties):
+        assert set(file) == {*DATASETS, *COMPUTED} and set(file.attrs) == set(ATTRIBUTES)
+        computed = [dataset for group in COMPUTED for dataset in file[group].values()]
+        for dataset in (*(file[name] for name in DATASETS), *computed):
             assert set(dataset.attrs) == {"unit", "axes", "description"}
             assert dataset.ndim == len(dataset.attrs["axes"].split(", "))
         assert file["twitch_trains"].attrs["unit"] == file["velocity_rms"].attrs["unit"] == "mm/s"
         json.loads(file.attrs["settings"])
 
 
-def test_discharge_properties_stand_in_the_file_and_onsets_come_before_the_firings(tmp_path):
+def test_what_the_firings_say_stands_in_the_file_and_onsets_come_before_the_firings(tmp_path):
+    """Units 2 and 3 both fire at 0 s; the onset of unit 3 is 30 ms earlier, of unit 2 not told."""
     saved = make(3, firing_latencies=[0.02, np.nan, 0.03])
     saved.save(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:
-        assert file[f"{DISCHARGES}/n_firings"][()].tolist() == [0, 1, 2]
-        assert file[f"{DISCHARGES}/rate_hz"].attrs["unit"] == "Hz"
-        np.testing.assert_allclose(file[f"{DISCHARGES}/rate_hz"], [np.nan, np.nan, 10])
+        units, pairs, drive = (file[group] for group in COMPUTED)
+        assert units["n_firings"][()].tolist() == [0, 1, 2]
+        assert units["rate_hz"].attrs["unit"] == "Hz"
+        np.testing.assert_allclose(units["rate_hz"], [np.nan, np.nan, 10])
+        assert [pairs[name][()].tolist() for name in ("unit", "other_unit")] == [[1, 1, 2], [2, 3, 3]]
+        assert pairs["n_synchronous"][()].tolist() == [0, 0, 0]  # by their onsets
+        assert drive["n_firings"][[0, 40]].tolist() == [2, 1] and drive["n_firings"][()].sum() == 3
+        assert drive["drive_hz"].attrs["axes"] == "time" and drive["drive_hz"].shape == (100,)
     assert [times_s.tolist() for times_s in saved.onsets] == [[], [0.0], [-0.03, 0.07]]
 
 
 def test_a_file_of_an_earlier_version(tmp_path):
     make().save(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5", "a") as file:
-        del file["left_out_frames"], file["velocity_rms"], file.attrs["warnings"]
+        del file["left_out_frames"], file["velocity_rms"], file["bmode"], file.attrs["warnings"]
     loaded = Result.load(tmp_path / "a.h5")
-    assert loaded.velocity_rms is None
+    assert loaded.velocity_rms is None and loaded.bmode is None
     assert loaded.warnings == () and loaded.left_out_frames.tolist() == [] and loaded.n_units == 2
     loaded.save(tmp_path / "a.h5")  # what is not known is not invented
     with h5py.File(tmp_path / "a.h5") as file:
-        assert set(DATASETS) - set(file) == {"velocity_rms"}
+        assert set(DATASETS) - set(file) == {"velocity_rms", "bmode"}
 
 
 def test_units_of_a_recording(velocity):
@@ -159,6 +166,7 @@ def test_geometry_by_hand():
         ({"pixel_mm": np.nan}, "pixel_mm"),
         ({"velocity_rms": np.zeros((8, 9))}, "velocity_rms: expected shape .8, 10., got .8, 9."),
         ({"velocity_rms": np.full((8, 10), np.nan)}, "velocity_rms: expected finite"),
+        ({"bmode": np.zeros((8, 10))}, "bmode: expected an image of uint8, got float64"),
     ],
 )
 def test_arrays_that_do_not_fit(changes, message):

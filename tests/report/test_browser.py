@@ -9,6 +9,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from muspipe.discharges import cross_histogram, synchronisation
 from muspipe.report.page import DARK_COLOURS, write_report
 from tests.report.pages import ODD, result
 
@@ -112,7 +113,7 @@ def test_opens_and_is_quiet(browser, tmp_path, n):
     assert page("h1").text == "Motor units of recording.h5"
     assert len(page.all(".map .unit")) == len(page.all("#table tbody tr")) == n
     assert page("#none").is_displayed() == (n == 0)
-    for plot in ("train", "rate", "twitch", "intervals", "raster", "drive"):
+    for plot in ("train", "rate", "twitch", "intervals", "raster", "drive", "matrix", "cross"):
         figure = page(f"[data-plot={plot}]")
         assert figure.is_displayed() == (n > 0)
         if n:
@@ -123,6 +124,7 @@ def test_opens_and_is_quiet(browser, tmp_path, n):
         assert "peak 1.00, 50 firings (dots)" in page("[data-plot=train]").text
         for plot in ("train", "rate", "twitch", "intervals", "raster"):
             assert has_colour(page.colours_of(f"[data-plot={plot}]"), "#0072B2"), plot
+        assert len(page.data("matrix data", "x")) == n * (n - 1)
     assert_quiet(page, path)
 
 
@@ -175,6 +177,62 @@ def test_every_way_to_choose_a_unit(browser, tmp_path):
     webdriver.ActionChains(page.driver).move_to_element_with_offset(raster, 0, round(middle)).click().perform()
     page.until("return document.getElementById('unit-name').textContent !== 'Unit 2 of 10'")
     assert chosen(page) == 8
+    assert_quiet(page, path)
+
+
+def test_pairs(browser, tmp_path):
+    """Units 2 and 3 share their input; of the others none does."""
+    rng = np.random.default_rng(3)
+    firings = [np.sort(rng.uniform(0.1, 9.9, 80)) for _ in range(4)]
+    firings[2] = np.sort(np.r_[firings[1][:60] + 0.012 + rng.normal(0, 0.001, 60), rng.uniform(0.1, 9.9, 20)])
+    latencies_s = np.array([0.02, 0.02, 0.03, np.nan])
+    path = tmp_path / "a.html"
+    given = result(4, firings=firings, firing_latencies=latencies_s)
+    page = browser.open(path, [given])
+
+    def shown():
+        counts = page.data("cross data", "top")
+        (other,), (unit,) = page.data("matrix pair data", "x"), page.data("matrix pair data", "y")
+        assert Select(page("#other")).first_selected_option.text == str(other)
+        assert f"onsets of unit {other} after those of unit {unit}: " in page("[data-plot=cross]").text
+        lags_s, expected = cross_histogram(given.onsets[unit - 1], given.onsets[other - 1])
+        assert counts == expected.tolist()
+        assert page.data("cross data", "left")[0] == pytest.approx(1e3 * lags_s[0] - 0.5)
+        return unit, other
+
+    page("#table tr[data-unit='2'] .pick").click()
+    assert shown() == (2, 3)  # the pair that stands out
+    row = {k: v[3] for k, v in synchronisation(given.onsets, 10.0).items()}
+    assert (row["unit"], row["other_unit"]) == (2, 3) and row["z"] > 10
+    said = page("[data-plot=cross]").get_attribute("aria-label")
+    assert f"{row['n_synchronous']:.0f} within 5.5 ms (shaded)" in said and f"z {row['z']:.1f}" in said
+    y, x, z = (page.data("matrix data", name) for name in "yxz")
+    assert dict(zip(zip(y, x, strict=True), z, strict=True))[3, 2] == pytest.approx(row["z"], rel=1e-3)
+    Select(page("#other")).select_by_visible_text("1")
+    assert shown() == (2, 1)
+    page("#previous").click()
+    assert shown()[0] == 1  # with whom else than itself
+    matrix = page("[data-plot=matrix] .bk-Figure")
+    place = "const f = Bokeh.documents[0].get_model_by_name('matrix'); return [f.inner_width, f.inner_height]"
+    width, height = page.run(place)
+    box = page.run("return arguments[0].getBoundingClientRect().toJSON()", matrix)
+    left, top = box["width"] - 30 - width, 5  # the toolbar is 30 px wide
+    offset = round(left + width * 3.5 / 4 - box["width"] / 2), round(top + height * 2.5 / 4 - box["height"] / 2)
+    webdriver.ActionChains(page.driver).move_to_element_with_offset(matrix, *offset).click().perform()
+    page.until("return document.getElementById('unit-name').textContent === 'Unit 3 of 4'")
+    assert shown() == (3, 4)
+    assert_quiet(page, path)
+
+
+def test_velocity_or_echoes_under_the_territories(browser, tmp_path):
+    path = tmp_path / "a.html"
+    page = browser.open(path, [result(2, bmode=np.full((60, 50), 40, np.uint8))])
+    velocity, bmode = (page(f"image[data-ground={name}]") for name in ("velocity", "bmode"))
+    assert velocity.is_displayed() and not bmode.is_displayed()
+    assert not has_colour(page.colours_of(".map"), "#282828")
+    page(".grounds input[value=velocity]").send_keys(Keys.ARROW_RIGHT)
+    assert bmode.is_displayed() and not velocity.is_displayed() and "B-mode" in page(".scale:not([hidden])").text
+    assert has_colour(page.colours_of(".map"), "#282828")
     assert_quiet(page, path)
 
 

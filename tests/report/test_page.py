@@ -2,11 +2,13 @@
 
 import base64
 import errno
+import io
 import json
 import re
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from muspipe import InputError
 from muspipe.report.contents import contents_of
@@ -47,12 +49,37 @@ def test_arrays_of_a_unit():
 
 def test_map_in_mm():
     drawn = contents_of(result(3), "a")["map"]
-    assert (drawn["width_mm"], drawn["height_mm"]) == (32, 32) and drawn["most"] == "2 mm/s"
+    assert (drawn["width_mm"], drawn["height_mm"]) == (32, 32)
+    (velocity,) = drawn["grounds"]
+    assert (velocity["name"], velocity["low"], velocity["high"]) == ("velocity", "0", "2 mm/s")
     assert drawn["x_ticks_mm"] == [0, 10, 20, 30]
     (path,) = [unit["path"] for unit in drawn["units"] if unit["number"] == 2]
     corners = np.array(re.findall(r"([\d.]+) ([\d.]+)", path), float)
     np.testing.assert_allclose([corners.min(0), corners.max(0)], [[5.5, 1], [8.5, 4]])
-    assert contents_of(result(1, velocity_rms=None), "a")["map"]["image"] is None
+    assert contents_of(result(1, velocity_rms=None), "a")["map"]["grounds"] == []
+
+
+def test_the_echoes_are_a_second_ground_of_the_map():
+    bmode = np.repeat(np.arange(0, 256, 5, dtype=np.uint8)[None], 30, axis=0)
+    html = report_html([result(1, bmode=bmode), result(1)])
+    _, ground = contents_of(result(1, bmode=bmode), "a")["map"]["grounds"]
+    pixels = imread(io.BytesIO(base64.b64decode(ground["image"].split(",")[1])), format="png")
+    np.testing.assert_allclose(255 * pixels[..., 0], bmode, atol=1.01)
+    outside = without_scripts(html)
+    assert "Brightness of the echoes (B-mode): −60 dB" in outside
+    assert outside.count('type="radio"') == 2  # of the first recording alone
+    assert outside.count('<image data-ground="velocity"') == 2
+    assert outside.count('<image data-ground="bmode" hidden') == 1
+
+
+def test_pairs_of_units():
+    """Units 1 and 2 fire together 98 times in 10 s, 10 ms after the onset and 18 ms after it."""
+    times_s = np.linspace(0.1, 9.8, 98) + np.random.default_rng(1).uniform(-0.04, 0.04, 98)
+    firings = [times_s + 0.010, times_s + 0.018, times_s[:1]]
+    one = contents_of(result(3, firings=firings, firing_latencies=[0.010, 0.018, np.nan]), "a")["plots"]
+    assert one["pairs"]["n_synchronous"] == [98, 1, 1] and one["pairs"]["z"][0] > 10
+    assert one["pairs"]["bin_s"] == 0.001 and one["rows"][1]["latency_ms"] == 18
+    json.dumps(contents_of(result(2, firings=[[0.5], []]), "a"), allow_nan=False)  # by chance none: z is not told
 
 
 def test_two_firings_at_one_instant():

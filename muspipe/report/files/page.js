@@ -11,11 +11,12 @@
 
   let chosen = { recording: 0, unit: 1 }; // unit: its number, from 1
   let shown = 1; // the unit in the plots: the chosen one, or the one that is pointed at
+  let other = null; // the unit that the shown one is compared with, if somebody has chosen it
   let model = null; // of Bokeh's document, by name; set when it is there
 
   /* ---- plots ---- */
 
-  const PLOTS = ["train", "rate", "twitch", "intervals", "raster", "drive"];
+  const PLOTS = ["train", "rate", "twitch", "intervals", "raster", "drive", "matrix", "cross"];
 
   function unpacked({ base64, unit }) {
     const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -75,7 +76,56 @@
     const row = model("raster row");
     row.top = shown - 0.5;
     row.bottom = shown + 0.5;
+    drawPair();
     paintUnit();
+  }
+
+  /* The cross-histogram of the shown unit with another. */
+  function drawPair() {
+    const recording = data[chosen.recording];
+    const n = recording.units.length;
+    const { bin_s, peak_s, n_synchronous, n_by_chance, cis_hz, z } = recording.pairs;
+    if (n < 2) {
+      fill("cross", { left: [], right: [], top: [] });
+      fill("matrix pair", { x: [], y: [] });
+      model("cross chance").visible = false;
+      describe("cross", "needs two units");
+      return;
+    }
+    const partner = other && other !== shown ? other : pairs.closest(recording, shown);
+    for (const option of byId("other").options) option.disabled = Number(option.value) === shown;
+    byId("other").value = String(partner);
+    const counts = pairs.crossHistogram(pairs.onsets(recording, shown), pairs.onsets(recording, partner), recording.pairs);
+    const edge = (i) => 1000 * bin_s * (i - counts.length / 2);
+    fill("cross", { left: counts.map((_, i) => edge(i)), right: counts.map((_, i) => edge(i + 1)), top: counts });
+    fill("matrix pair", { x: [partner], y: [shown] });
+    const k = pairs.place(n, shown, partner);
+    const a_bin = (n_by_chance[k] * bin_s) / (2 * peak_s);
+    model("cross chance").setv({ location: a_bin, visible: true });
+    limits(model("cross").y_range, 0, Math.max(1, a_bin, ...counts));
+    describe(
+      "cross",
+      `onsets of unit ${partner} after those of unit ${shown}: ${n_synchronous[k]} within ${1000 * peak_s} ms (shaded), ` +
+        `${n_by_chance[k].toPrecision(2)} by chance (line); common input ${cis_hz[k].toPrecision(2)} a second, ` +
+        `z ${fixed(z[k], 1)}`,
+    );
+  }
+
+  /* All pairs of the recording, and the choice among them. */
+  function drawPairs() {
+    const recording = data[chosen.recording];
+    const n = recording.units.length;
+    const ticks = recording.units.map((_, i) => i + 1).filter((number) => n <= 20 || number === 1 || number % 5 === 0);
+    const matrix = model("matrix");
+    fill("matrix", pairs.cells(recording, colourOf("--unit-0"), colourOf("--unit-1")));
+    matrix.x_range.setv({ start: 0.5, end: n + 0.5, reset_start: 0.5, reset_end: n + 0.5 });
+    matrix.y_range.setv({ start: n + 0.5, end: 0.5, reset_start: n + 0.5, reset_end: 0.5 });
+    for (const plot of [matrix, model("cross")]) plot.height = Math.min(Math.max(240, 75 + n * 13), 560);
+    for (const name of ["matrix x ticks", "matrix y ticks"]) model(name).ticks = ticks;
+    byId("other").disabled = n < 2;
+    byId("other").replaceChildren(...recording.units.map((_, i) => new Option(String(i + 1))));
+    const colours = `blue: more firings together than by chance, orange: fewer, full colour from |z| = ${pairs.FULL_Z}`;
+    describe("matrix", n < 2 ? "needs two units" : colours);
   }
 
   function drawRecording() {
@@ -96,6 +146,7 @@
     limits(model("drive").y_range, 0, most);
     describe("raster", `${count(x.length, "firing")} of ${count(n, "unit")}`);
     describe("drive", `up to ${most.toPrecision(3)} firings a second`);
+    drawPairs();
   }
 
   /* The colours of the shown unit. */
@@ -107,7 +158,7 @@
     model("rate dots").glyph.setv({ fill_color: colour, line_color: ground });
     model("twitch line").glyph.line_color = colour;
     model("twitch band").glyph.fill_color = colour;
-    model("intervals bars").glyph.setv({ fill_color: colour, line_color: ground });
+    for (const bars of ["intervals bars", "cross bars"]) model(bars).glyph.setv({ fill_color: colour, line_color: ground });
     model("raster row").fill_color = colour.value;
   }
 
@@ -116,6 +167,8 @@
     const [ground, ink, quiet, rule] = ["--ground", "--ink", "--quiet", "--rule"].map(colourOf);
     for (const plot of PLOTS.map(model)) {
       plot.setv({ background_fill_color: ground, border_fill_color: ground, outline_line_color: rule });
+      // Over what the other theme has left at the edges; an older Bokeh has no such line.
+      if ("border_line_color" in plot) plot.setv({ border_line_color: ground, border_line_width: 3 });
       for (const axis of [...plot.left, ...plot.below].filter((part) => "axis_label" in part)) {
         axis.setv({
           axis_label_text_color: quiet, axis_label_text_font_style: "normal", major_label_text_color: quiet,
@@ -125,6 +178,9 @@
       for (const grid of plot.center.filter((part) => "grid_line_color" in part)) grid.grid_line_color = rule;
     }
     model("drive line").glyph.line_color = { value: ink };
+    model("matrix pair").glyph.line_color = { value: ink };
+    model("cross chance").line_color = ink;
+    model("cross peak").fill_color = quiet;
     if (data[chosen.recording].units.length) {
       drawRecording();
       drawUnit();
@@ -156,6 +212,7 @@
       Score: fixed(row.score, 2),
       Firings: fixed(row.n_firings, 0),
       Rate: row.rate_hz === null ? "–" : `${fixed(row.rate_hz, 1)} Hz`,
+      "Mean interval": row.interval_mean_ms === null ? "–" : `${fixed(row.interval_mean_ms, 0)} ms`,
       "CV of intervals": row.interval_cv_percent === null ? "–" : `${fixed(row.interval_cv_percent, 0)} %`,
       "First and last firing": row.n_firings ? `${fixed(row.recruitment_s, 2)}, ${fixed(row.derecruitment_s, 2)} s` : "–",
       "Explained by the firings": fixed(row.explained, 2),
@@ -187,7 +244,8 @@
 
   function choose(recording, unit) {
     const n = data[recording].units.length;
-    const other = recording !== chosen.recording;
+    const another = recording !== chosen.recording;
+    if (another) other = null;
     chosen = { recording, unit: Math.min(Math.max(unit, 1), Math.max(n, 1)) };
     shown = chosen.unit;
     mark();
@@ -199,7 +257,7 @@
     byId("previous").disabled = chosen.unit === 1;
     byId("next").disabled = chosen.unit === n;
     if (!model) return;
-    if (other) drawRecording();
+    if (another) drawRecording();
     drawUnit();
   }
 
@@ -226,6 +284,17 @@
       const row = event.target.closest("tr");
       if (row) choose(Number(row.dataset.recording), Number(row.dataset.unit));
     });
+    byId("other").addEventListener("change", () => {
+      other = Number(byId("other").value);
+      drawPair();
+    });
+    for (const input of all(".grounds input")) {
+      input.addEventListener("change", () => {
+        for (const part of all("[data-ground]", input.closest("figure"))) {
+          part.toggleAttribute("hidden", part.dataset.ground !== input.value);
+        }
+      });
+    }
     byId("theme").addEventListener("click", () => theme(root.dataset.theme === "dark" ? "light" : "dark"));
   }
 
@@ -291,6 +360,13 @@
     model("raster").on_event("tap", ({ y }) => {
       const n = data[chosen.recording].units.length;
       if (y > 0.5 && y < n + 0.5) choose(chosen.recording, Math.round(y));
+    });
+    model("matrix").on_event("tap", ({ x, y }) => {
+      const [one, another] = [Math.round(y), Math.round(x)];
+      const n = data[chosen.recording].units.length;
+      if (one === another || Math.min(one, another) < 1 || Math.max(one, another) > n) return;
+      other = another;
+      choose(chosen.recording, one);
     });
     paint();
     root.dataset.ready = "true";

@@ -1,0 +1,103 @@
+"""`muspipe view`: the report of a recording in a browser, without a file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+
+from muspipe.commands.methods import add_firings, add_method, given_settings
+from muspipe.identification.method import METHODS
+
+HOST = "127.0.0.1"
+"""This machine alone can ask for the page."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.epilog = "Identifies the motor units, then shows them until Ctrl-C. Nothing is written."
+    add = parser.add_argument
+    add("recording", metavar="RECORDING", help="velocity images, IQ or RF, as for `muspipe identify`")
+    add_method(parser, METHODS)
+    add_firings(parser)
+    for name, unit in (("frame-rate", "HZ"), ("pixel-mm", "MM")):
+        add(f"--{name}", type=float, metavar=unit, help="as for `muspipe identify`")
+    for name, value in (("variable", "NAME"), ("axes", "HWT")):
+        add(f"--{name}", metavar=value, help="as for `muspipe identify`")
+    add("--port", type=int, default=0, metavar="N", help="of the address (default: any that is free)")
+    add("--open", action="store_true", help="open the page in the default browser")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0 after Ctrl-C; raises InputError for what the user can mend."""
+    from muspipe.errors import InputError
+
+    if not 0 <= args.port < 2**16:
+        raise InputError(f"--port: expected a number from 0 to 65535, got {args.port}")
+    try:
+        server = server_of(args.port)  # first: an address that is taken is noticed before the work
+    except OSError as error:
+        raise InputError(f"--port {args.port}: {error.strerror}: choose another, or leave it out") from error
+    with server:
+        server.page = _page(args)
+        url = f"http://{HOST}:{server.server_port}/"
+        print(f"{url}  (Ctrl-C ends it)", flush=True)
+        if args.open:
+            import webbrowser
+
+            webbrowser.open(url)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
+
+
+def _page(args) -> bytes:
+    """The report of the recording."""
+    import dataclasses
+    import warnings
+
+    from muspipe.identification.identify import identify
+    from muspipe.recordings.readers import load_recording
+    from muspipe.report.page import report_html
+
+    with warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always", UserWarning)
+        recording = load_recording(
+            args.recording,
+            frame_rate_hz=args.frame_rate,
+            pixel_mm=args.pixel_mm,
+            variable=args.variable,
+            axes=args.axes,
+        )
+    result = identify(recording, method=args.method, firings=args.firings, **given_settings(args))
+    doubts = [str(warning.message) for warning in noticed]
+    result = dataclasses.replace(result, warnings=(*doubts, *result.warnings))
+    print(f"{result.n_units} motor units found in {Path(args.recording).name}", file=sys.stderr)
+    return report_html([result]).encode()
+
+
+def server_of(port: int):
+    """A server on this machine that says its `page`, bytes, at /. port: 0 is any that is free. OSError if it is not."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+    class Handler(BaseHTTPRequestHandler):
+        """Answers a browser."""
+
+        def do_GET(self):
+            host = self.headers.get("Host", "").rpartition(":")[0]
+            if host not in (HOST, "localhost"):  # a name that somebody else has given this address
+                self.send_error(403)
+            elif self.path != "/":
+                self.send_error(404)
+            else:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(self.server.page)))
+                self.end_headers()
+                self.wfile.write(self.server.page)
+
+        def log_message(self, *_):
+            """Nothing of each request."""
+
+    return ThreadingHTTPServer((HOST, port), Handler)
