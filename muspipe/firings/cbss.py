@@ -8,9 +8,11 @@ heights; the silhouette score (SIL) says how far these are apart; and a filter i
 their intervals become more regular. SIL is the best score of a source, Klotz & Rohlén 2025 (arXiv 2502.04065).
 
 Ours: the lengths below; that of the filters with a good SIL the one is taken whose spikes explain most of the train,
-as in a second there are filters for one or two spikes, of the best SIL; and the move of the spikes to the instants of
-peak velocity. The train is used, and not the velocities of the territory's pixels: a train is all that every method
-gives, and it is already freed of what other units add to the pixels.
+as there are filters for one or two spikes, of the best SIL; and the move of the spikes to the instants of peak
+velocity. The train is used, and not the velocities of the territory's pixels: every method gives a train, and what
+other units add to the pixels is off it already. Rate of agreement of 15 units at 10 firings a second and 10 dB, from
+the four strongest courses of the pixels and from the trains of least squares: 0.68 and 0.92 in scenario paper, 0.57
+and 0.85 in physiological.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ LEAST_SIL = 0.85
 LEAST_EXPLAINED = 0.4
 """A train of which the spikes explain less than this share has none."""
 PRICE = 0.005
-"""Of one spike, in shares of the train's power: of two explanations the one with fewer spikes is taken."""
+"""Of one spike a second, in shares of the train's power: of two explanations the one with fewer spikes is taken."""
 BEFORE, AFTER = 24, 24
 """Frames before and after a spike in which the peak of its twitch is sought."""
 
@@ -68,8 +70,9 @@ def find_spikes(train: np.ndarray, frame_rate_hz: float) -> Spikes:
         if sil < LEAST_SIL:
             continue
         explained, lag = _explained(x, spikes)
-        if explained - PRICE * len(spikes) > worth:
-            worth = explained - PRICE * len(spikes)
+        value = explained - PRICE * len(spikes) * frame_rate_hz / len(x)
+        if value > worth:
+            worth = value
             peaks = spikes + lag
             best = Spikes(peaks[(peaks >= 0) & (peaks < len(x))] / frame_rate_hz, explained, sil)
     return best if best.explained >= LEAST_EXPLAINED else Spikes(np.zeros(0), best.explained, best.sil)
