@@ -98,7 +98,7 @@ class TunedICA:
     territory_level: float = setting(0.3, "a territory is where a map exceeds this of its plateau", least=0, most=1)
     """True discs that fade to 0.3 at their rim, and flat ones, are both met best between 0.2 and 0.4."""
     least_power: float = setting(
-        3.0, "units whose signal has less power, in that of noise, are dropped", least=0, most=1e6
+        3.0, "units whose signal has less power, in that of noise, are dropped", least=0, most=1e12
     )
     """Discs anywhere in noise alone had 1.5 at most, true units at 10 dB 38 at least."""
     least_quick: float = setting(0.06, "a unit has at least this share of its power above 10 Hz", least=0, most=1)

@@ -11,10 +11,8 @@ from __future__ import annotations
 import functools
 import operator
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from muspipe.firings import twitches
 from muspipe.firings.twitches import GRID_HZ
@@ -64,7 +62,7 @@ class _Fit:
 
 def find_discharges(train: np.ndarray, frame_rate_hz: float) -> Discharges:
     """The discharges of one train (T,)."""
-    train, frame_rate_hz = _on_grid(np.asarray(train, np.float64), frame_rate_hz)
+    train, frame_rate_hz = twitches.on_grid(np.asarray(train, np.float64), frame_rate_hz)
     stretches, starts = _stretches(train)
     power = sum(float(x @ x) for x, _ in stretches)
     none = Discharges(np.zeros(0), float("nan"), 0.0)
@@ -86,15 +84,6 @@ def find_discharges(train: np.ndarray, frame_rate_hz: float) -> Discharges:
     peaks = np.sort(_joined(best.onsets, starts)) + peak
     peaks = peaks[(peaks >= 0) & (peaks < len(train))]
     return Discharges(peaks / frame_rate_hz, (peak - onset) / frame_rate_hz, explained)
-
-
-def _on_grid(train, frame_rate_hz):
-    """The train at about `GRID_HZ`, and its frame rate [Hz]: one that is near stays as it is."""
-    step = Fraction(GRID_HZ / frame_rate_hz).limit_denominator(64)
-    if step == 1:
-        return train, frame_rate_hz
-    resampled = resample_poly(train, step.numerator, step.denominator, padtype="line")
-    return resampled, frame_rate_hz * float(step)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import numpy as np
 
 from muspipe.errors import InputError
 from muspipe.firings import DEFAULT_RULE, RULES
+from muspipe.firings.cbss import find_spikes
 from muspipe.firings.discharges import find_discharges
 from muspipe.firings.maxima import positive_maxima
 
@@ -40,6 +41,10 @@ def find_firings(trains: np.ndarray, frame_rate_hz: float, rule: str = DEFAULT_R
     unknown = np.full(len(trains), np.nan)
     if rule == "paper":
         return Firings(positive_maxima(trains, frame_rate_hz), unknown, unknown.astype(np.float32), rule)
+    if rule == "cbss":
+        sources = [find_spikes(train, frame_rate_hz) for train in trains]
+        explained = np.array([one.explained for one in sources], np.float32)
+        return Firings([one.peaks_s for one in sources], unknown, explained, rule)
     found = [_discharges_of(train.tobytes(), train.dtype.str, frame_rate_hz) for train in np.asarray(trains)]
     latencies_s = np.array([one.latency_s for one in found], np.float64)
     explained = np.array([one.explained for one in found], np.float32)

@@ -9,10 +9,11 @@ energy strong, holds them together where twitches are fused and the train alone 
 from __future__ import annotations
 
 import functools
+from fractions import Fraction
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.signal import find_peaks
+from scipy.signal import find_peaks, resample_poly
 
 GRID_HZ = 400.0
 """The frames of the fit [Hz]; trains of another rate are resampled."""
@@ -32,6 +33,15 @@ STEP = 1.0
 """Longest move of an onset in one round [frames]."""
 STIFF, SMOOTH = 0.015, 5.0
 """How much the learnt twitch holds to the one before, in value and in curvature, relative to the firings' power."""
+
+
+def on_grid(train, frame_rate_hz):
+    """The train at about `GRID_HZ`, and its frame rate [Hz]: one that is near stays as it is."""
+    step = Fraction(GRID_HZ / frame_rate_hz).limit_denominator(64)
+    if step == 1:
+        return train, frame_rate_hz
+    resampled = resample_poly(train, step.numerator, step.denominator, padtype="line")
+    return resampled, frame_rate_hz * float(step)
 
 
 def cosines(n_frames: int) -> np.ndarray:

@@ -61,11 +61,39 @@ def _stica():
     return SpatioTemporalICA
 
 
+def _spca():
+    from muspipe.baselines.spca import SparsePCA
+
+    return SparsePCA
+
+
+def _stjade():
+    from muspipe.baselines.spatiotemporal import SpatioTemporalJADE
+
+    return SpatioTemporalJADE
+
+
+def _stsobi():
+    from muspipe.baselines.spatiotemporal import SpatioTemporalSOBI
+
+    return SpatioTemporalSOBI
+
+
+def _velbss():
+    from muspipe.baselines.velbss import FastVelocityBSS
+
+    return FastVelocityBSS
+
+
 METHODS = {
     "deep": Entry("a network finds territories, another their twitch trains", _deep),
     "hybrid": Entry("blind source separation, joined by the territories that a network sees beyond it", _hybrid),
     "ica": Entry("tuned blind source separation, which needs no network and starts sooner", _ica),
     "stica": Entry("spatio-temporal ICA as published, for comparison", _stica),
+    "stjade": Entry("the same by joint diagonalisation of cumulants", _stjade),
+    "stsobi": Entry("the same by joint diagonalisation of autocovariances", _stsobi),
+    "spca": Entry("sparse principal components, for comparison", _spca),
+    "velbss": Entry("a fast separation in the spirit of velBSS, its steps ours, for comparison", _velbss),
 }
 
 

@@ -36,13 +36,16 @@ def test_writes_numbers_table_and_picture(data, tmp_path, capsys):
 @pytest.mark.parametrize(
     "changes, said",
     [
-        (["--method", "pca"], "unknown method 'pca': expected one of deep, hybrid, ica, stica, twitch-true"),
+        (
+            ["--method", "pca"],
+            "unknown method 'pca': expected one of deep, hybrid, ica, stica, stjade, stsobi, spca, velbss, twitch-true",
+        ),
         (["--split", "test"], "no split 'test': expected one of val"),
         (["--snr-db", "nan"], "--snr-db: expected decibels"),
         (["--snr", "nan"], "--snr-db: expected decibels"),  # the older name, as a beginning of the newer
         (["--set", "same_iou=nan"], "same_iou: expected a number from 0 to 1, got nan"),
         (["--set", "ica.diameter_mm=[2]"], "diameter_mm: expected 2 values"),
-        (["--firings", "peaks"], "firings: expected one of discharges, paper, got 'peaks'"),
+        (["--firings", "peaks"], "firings: expected one of discharges, paper, cbss, got 'peaks'"),
         (["--limit", "0"], "--limit: expected a number from 1"),
         (["--jobs", "-1"], "--jobs: expected an integer from 1 or none, got -1"),
         (["--jobs", "few"], "--jobs: expected an integer from 1 or none, got 'few'"),

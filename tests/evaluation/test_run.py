@@ -150,7 +150,7 @@ def test_the_rule_reaches_the_metrics(data, monkeypatch):
     for rule in ("discharges", "paper"):
         (row,) = run._rows(str(data), "test", "ica", {}, [(0, np.inf)], firings=rule)
         assert row["roa"] == rule
-    with pytest.raises(ValueError, match="firings: expected one of discharges, paper, got 'peaks'"):
+    with pytest.raises(ValueError, match="firings: expected one of discharges, paper, cbss, got 'peaks'"):
         run.evaluate(data, "ica", data, firings="peaks")
 
 

@@ -9,27 +9,12 @@ from muspipe.firings.find import find_firings
 from muspipe.firings.maxima import positive_maxima
 from simulator import SimulationConfig, simulate
 from simulator.activity import peak_latency_s, twitch_velocity
-
-LATENCY_S = float(peak_latency_s(0.05, 0.6))
-
-
-def train_of(firings_s, duration_s=1.0, rate_hz=400.0, amplitudes=1.0, contraction_time_s=0.05):
-    """(T,) twitches at these discharges."""
-    time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
-    twitches = twitch_velocity(time_s - np.asarray(firings_s)[:, None], contraction_time_s, 0.6)
-    return (np.broadcast_to(amplitudes, len(firings_s))[:, None] * twitches).sum(axis=0)
+from tests.firings.trains import LATENCY_S, irregular, train_of
 
 
 def found(train, rate_hz=400.0):
     """Instants of peak velocity [s] of one train."""
     return find_firings(train[None], rate_hz).times_s[0]
-
-
-def irregular(rate_hz, duration_s, seed):
-    """Discharges [s] from before the first frame on, intervals with an SD of 0.2."""
-    intervals = np.clip(1 + 0.2 * np.random.default_rng(seed).standard_normal(1000), 0.3, 1.7) / rate_hz
-    times_s = np.cumsum(intervals) - 0.5
-    return times_s[times_s < duration_s]
 
 
 def test_five_discharges_and_their_delay():
@@ -151,5 +136,5 @@ def test_rules_by_name():
     paper = find_firings(train, 400.0, "paper")
     np.testing.assert_array_equal(paper.times_s[0], positive_maxima(train, 400.0)[0])
     assert paper.rule == "paper" and np.isnan(paper.latencies_s).all() and np.isnan(paper.confidences).all()
-    with pytest.raises(InputError, match="firings: expected one of discharges, paper, got 'peaks'"):
+    with pytest.raises(InputError, match="firings: expected one of discharges, paper, cbss, got 'peaks'"):
         find_firings(train, 400.0, "peaks")
