@@ -9,7 +9,8 @@ see the same sequences, so that what is reported is the mean difference from wha
 Anchors belong to the training: each reading is trained from scratch for --steps steps (6 minutes of an idle core for
 300; 0 leaves them out) and held against the anchors of `compact` after as many.
 
-Writes ablation.csv, ablation.png and, printed, the table of README.md. A killed run goes on; --choices takes some.
+Writes ablation.csv, ablation.png and, printed, the table of README.md. A killed run goes on; --choices, --methods and
+--units take some, and what was measured before is shown with them.
 Seed 2027 is that of the numbers shown; no setting was chosen on it.
 """
 
@@ -49,13 +50,15 @@ def main():
     parser.add_argument("--limit", type=int, default=50, help="sequences a variant and number of units")
     parser.add_argument("--seed", type=int, default=2027)
     parser.add_argument("--choices", nargs="+", choices=CHOICES, default=list(CHOICES))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--units", nargs="+", type=int, default=list(UNITS))
     parser.add_argument("--steps", type=int, default=300, help="of the short trainings of anchors; 0: none")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     chosen = [name for name in args.choices if name != "anchors" or args.steps]
-    prepare_networks(args.out, chosen, args.steps)
+    if "compact" in args.methods:
+        prepare_networks(args.out, chosen, args.steps)
     rows = run(args.out / "sequences.jsonl", chosen, args)
     cells = summarise(rows)
     write_csv(args.out / "ablation.csv", cells)
@@ -67,8 +70,13 @@ def main():
 def run(journal, chosen, args):
     """Rows of all sequences, those of the journal among them."""
     rows = read_journal(journal)
-    done = {(r["choice"], r["value"], r["units"], r["index"], r["seed"]) for r in rows}
-    todo = [task for task in tasks(chosen, args) if task not in done]
+    done = {(r["choice"], r["value"], r["units"], r["index"], r["seed"], r["method"]) for r in rows}
+    todo = []
+    for task in tasks(chosen, args):
+        concerned = _variant(*task[:2]).methods or METHODS
+        left = tuple(m for m in concerned if m in args.methods and (*task, m) not in done)
+        if left:
+            todo.append((*task, left))
     work = functools.partial(measured, folder=args.out)
     with worker_pool(min(args.workers, max(len(todo), 1))) as pool, open(journal, "a", encoding="utf-8") as file:
         futures = [pool.submit(work, *task) for task in todo]
@@ -77,7 +85,7 @@ def run(journal, chosen, args):
             file.write("".join(json.dumps(row) + "\n" for row in new))
             file.flush()
             rows += new
-    return [r for r in rows if r["seed"] == args.seed and r["index"] < args.limit and r["units"] in args.units]
+    return [r for r in rows if r["seed"] == args.seed and r["index"] < args.limit]
 
 
 def tasks(chosen, args):
@@ -85,7 +93,7 @@ def tasks(chosen, args):
     but variants with a network of their own first, one after the other, as a network is slow in its first calls."""
     shared, own = [TAKEN], []
     for place in places(chosen):
-        (own if CHOICES[place[0]].variants[place[1]].network else shared).append(place)
+        (own if _variant(*place).network else shared).append(place)
     starts = range(0, args.limit, BLOCK)
     order = [(place, start) for place in own for start in starts] + [(p, start) for start in starts for p in shared]
     for place, start in order:
@@ -112,7 +120,7 @@ def places(chosen):
 def prepare_networks(folder, chosen, steps):
     """Make the networks of variants that need one of their own, if they are not there yet."""
     for choice, value in places(chosen):
-        variant = CHOICES[choice].variants[value]
+        variant = _variant(choice, value)
         path = network_path(folder, choice, value)
         if not variant.network or path.exists():
             continue
@@ -140,8 +148,12 @@ def network_path(folder, choice, value):
     return Path(folder) / "networks" / f"{choice}-{value}.h5"
 
 
-def measured(choice, value, units, index, seed, folder):
-    """Rows of the journal: one sequence of a variant by each method, by the metric as it is, and, of everything as it
+def _variant(choice, value):
+    return Variant("") if (choice, value) == TAKEN else CHOICES[choice].variants[value]
+
+
+def measured(choice, value, units, index, seed, labels, folder):
+    """Rows of the journal: one sequence of a variant by these methods, by the metric as it is, and, of everything as it
     is, by its variants too."""
     from muspipe.identification.method import get_method
     from muspipe.preparation.prepare import Preparation, prepare
@@ -149,7 +161,7 @@ def measured(choice, value, units, index, seed, folder):
     from muspipe.recordings.simulated import truth_of
     from simulator import simulate
 
-    variant = Variant("") if (choice, value) == TAKEN else CHOICES[choice].variants[value]
+    variant = _variant(choice, value)
     streams = np.random.SeedSequence(seed, spawn_key=(units, index)).spawn(2)
     sequence = simulate(dataclasses.replace(PAPER, n_units=units, **variant.config), streams[0])
     velocity = sequence.render()
@@ -161,7 +173,8 @@ def measured(choice, value, units, index, seed, folder):
     if (choice, value) == TAKEN:
         judges |= {(c, v): o.judge for c in CHOICES for v, o in CHOICES[c].variants.items() if o.judge}
     rows = []
-    for label, (method, settings) in (variant.methods or METHODS).items():
+    for label in labels:
+        method, settings = (variant.methods or METHODS)[label]
         if variant.network:
             settings = settings | {"segmentation": str(network_path(folder, choice, value))}
         found, _ = prepared.judged(get_method(method, settings).find(prepared.recording))
