@@ -54,10 +54,11 @@ def main():
     parser.add_argument("--units", nargs="+", type=int, default=list(UNITS))
     parser.add_argument("--steps", type=int, default=300, help="of the short trainings of anchors; 0: none")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--summary", action="store_true", help="of what was measured before, nothing new")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     chosen = [name for name in args.choices if name != "anchors" or args.steps]
-    if "compact" in args.methods:
+    if "compact" in args.methods and not args.summary:
         prepare_networks(args.out, chosen, args.steps)
     rows = run(args.out / "sequences.jsonl", chosen, args)
     cells = summarise(rows)
@@ -72,7 +73,7 @@ def run(journal, chosen, args):
     rows = read_journal(journal)
     done = {(r["choice"], r["value"], r["units"], r["index"], r["seed"], r["method"]) for r in rows}
     todo = []
-    for task in tasks(chosen, args):
+    for task in [] if args.summary else tasks(chosen, args):
         concerned = _variant(*task[:2]).methods or METHODS
         left = tuple(m for m in concerned if m in args.methods and (*task, m) not in done)
         if left:
