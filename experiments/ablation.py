@@ -298,51 +298,52 @@ PUBLISHED = {"stica": "stica", "network": "compact"}
 def drawn(cells):
     """Every variant a line of dots, filled with 25 units, empty with 5; thin lines are what is taken and
     dashed ones what is published, both with 25 units and in the colour of the method."""
-    lines = list(_lines(cells))
-    figure = Figure(figsize=(13, 0.21 * len(lines) + 1.6), layout="constrained")
+    labels, rows = [], []
+    for title, value, place in _lines(cells):
+        labels += [title] if title else []
+        if place != TAKEN:
+            labels.append(value)
+        rows.append((len(labels) - 1, place))
+    figure = Figure(figsize=(12, 0.19 * len(labels) + 1.2), layout="constrained")
     shown = ("recall", "precision", "segmentation_recall", "roa")
     for axis, metric in zip(figure.subplots(1, len(shown), sharey=True), shown, strict=True):
-        for y, (title, _, place) in enumerate(lines):
-            if title:
-                axis.axhline(y - 0.5, color="0.85", lw=0.6)
-            for k, (method, colour) in enumerate(COLOURS.items()):
-                for units, fill in ((5, "white"), (25, colour)):
-                    value = cells.get((*place, units, method, metric))
-                    if value:
-                        axis.plot(value[0], y + 0.18 * (k - 1.5), "o", color=colour, mfc=fill, ms=4, mew=0.8)
+        for y, place in rows:
+            _draw_row(axis, y, cells, place, metric)
         for method, colour in COLOURS.items():
             if (*TAKEN, 25, method, metric) in cells:
                 axis.axvline(cells[(*TAKEN, 25, method, metric)][0], color=colour, lw=0.6, zorder=0)
         for method, value in _published(metric):
             axis.axvline(value, color=COLOURS[method], lw=1.2, ls="--", zorder=0)
         axis.set_xlabel(PANELS[metric])
+        axis.set_xlim(right=1.02)
         axis.grid(axis="x", color="0.93")
         axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
     first = figure.axes[0]
-    labels = [f"{title}:  {value}" if place == TAKEN else value for title, value, place in lines]
-    first.set_yticks(range(len(lines)), labels, fontsize=7)
-    first.set_ylim(len(lines) - 0.5, -0.5)
-    for y, (title, _, _) in enumerate(lines):
-        if title:
-            first.annotate(
-                title,
-                (0, y),
-                (-235, 0),
-                ("axes fraction", "data"),
-                "offset points",
-                fontsize=7,
-                va="center",
-                ha="right",
-                annotation_clip=False,
-            )
-    handles = [Line2D([], [], marker="o", ls="", color=colour, label=name) for name, colour in COLOURS.items()]
-    handles += [Line2D([], [], marker="o", ls="", color="0.3", mfc="white", label="5 units")]
-    handles += [
-        Line2D([], [], color="0.3", lw=1.2, ls="--", label="published, 25 units (network: in the colour of compact)")
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
+    first.set_yticks(range(len(labels)), labels, fontsize=7.5)
+    of_values = {y for y, place in rows if place != TAKEN}
+    for y, text in enumerate(first.get_yticklabels()):
+        text.set_fontweight("normal" if y in of_values else "bold")
+    first.set_ylim(len(labels) - 0.5, -0.5)
+    _add_legend(figure, {key[2] for key in cells})
     return figure
+
+
+def _draw_row(axis, y, cells, place, metric):
+    for k, (method, colour) in enumerate(COLOURS.items()):
+        for units, fill in ((5, "white"), (25, colour)):
+            value = cells.get((*place, units, method, metric))
+            if value:
+                axis.plot(value[0], y + 0.18 * (k - 1.5), "o", color=colour, mfc=fill, ms=4, mew=0.8)
+
+
+def _add_legend(figure, units):
+    handles = [Line2D([], [], marker="o", ls="", color=colour, label=name) for name, colour in COLOURS.items()]
+    handles += [Line2D([], [], marker="o", ls="", color="0.3", mfc="white", label="5 units")] if 5 in units else []
+    handles += [Line2D([], [], color="0.3", lw=0.6, label="as taken, 25 units")]
+    published = "published, 25 units (network: colour of compact)"
+    handles += [Line2D([], [], color="0.3", lw=1.2, ls="--", label=published)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
 
 
 def _published(metric):

@@ -220,10 +220,11 @@ CHOICES = {
         "stICA: weight of space against time",
         "0.8",
         {
+            "0": _stica("0: time alone", alpha=0.0),
             "0.2": _stica("0.2", alpha=0.2),
+            "0.3": _stica("0.3", alpha=0.3),
             "0.5": _stica("0.5", alpha=0.5),
             "1": _stica("1: space alone", alpha=1.0),
-            "0": _stica("0: time alone", alpha=0.0),
         },
     ),
     "threshold": Choice(
