@@ -236,7 +236,7 @@ def summarise(rows):
 
 
 def _sd(values):
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
 
 
 def write_csv(path, cells):
@@ -246,20 +246,16 @@ def write_csv(path, cells):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for key in sorted(cells, key=lambda k: (ranks[0][k[:2]], -k[2], ranks[1].index(k[3]), ranks[2].index(k[4]))):
-            mean, sd, n, *difference = cells[key]
-            writer.writerow((*key, f"{mean:.4f}", f"{sd:.4f}", n, *(f"{x:.4f}" for x in difference)))
+            mean, sd, _, *difference = ("" if np.isnan(x) else f"{x:.4f}" for x in cells[key])
+            writer.writerow((*key, mean, sd, cells[key][2], *difference))
 
 
 def read_csv(path):
-    """The cells of a CSV of `write_csv`."""
+    """The cells of a CSV of `write_csv`; what one sequence does not tell is NaN."""
     with open(path, encoding="utf-8", newline="") as file:
         return {
-            (row["choice"], row["value"], int(row["units"]), row["method"], row["metric"]): (
-                float(row["mean"]),
-                float(row["sd"]),
-                int(row["sequences"]),
-                float(row["difference"]),
-                float(row["difference_se"]),
+            (row["choice"], row["value"], int(row["units"]), row["method"], row["metric"]): tuple(
+                int(row[name]) if name == "sequences" else float(row[name] or "nan") for name in COLUMNS[5:]
             )
             for row in csv.DictReader(file)
         }

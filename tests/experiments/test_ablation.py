@@ -122,6 +122,7 @@ def test_differences_are_of_the_same_sequences(tmp_path):
     ablation.write_csv(tmp_path / "a.csv", cells)
     again = ablation.read_csv(tmp_path / "a.csv")
     assert again[key] == pytest.approx((0.4, 0.2828, 2, -0.4, 0.1)) and list(again)[0][:2] == ablation.TAKEN
+    assert np.isnan(again["anchors", "own", 25, "compact", "recall"][1])  # of one sequence
     lines = ablation.table(again).splitlines()
     assert lines[2] == "| as taken | - | - | 0.57 / 0.50 / - | - | - |" and len(lines) == 6
     assert "stICA's maps: 3 SDs | 2 SDs | - | 0.40 / 0.50 / - |" in lines[5]
