@@ -2,14 +2,22 @@
 
 Command: python experiments/anchors.py
 Time: 10 s.
-Expected, seed 77, 100 training sequences of scenario paper, 1,680 units: matterport-ratio 0.22 of the units with an
-anchor of IoU >= 0.7 and 0.38 with none >= 0.3; territory-sized 0.33 and 0.00; matterport-default 0.00 and 1.00.
+Expected, in results/anchors.csv, seed 77, 100 training sequences of scenario paper, 1,680 units: matterport-ratio 0.22
+of the units with an anchor of IoU >= 0.7 and 0.38 with none >= 0.3; territory-sized 0.33 and 0.00; matterport-default
+0.00 and 1.00.
 A unit without an anchor of IoU >= 0.7 still makes its best one positive (Matterport's rule), whatever its IoU.
 """
 
 import argparse
+import csv
+from pathlib import Path
 
 import numpy as np
+
+from simulator.shared.files import atomic_path
+
+COLUMNS = ("anchors", "units", "iou_from_0.7", "iou_from_0.5", "iou_below_0.3")
+"""Shares of the units whose best anchor has such an IoU."""
 
 
 def best_ious(boxes, anchors):
@@ -27,6 +35,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sequences", type=int, default=100)
     parser.add_argument("--seed", type=int, default=77)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results/anchors.csv")
     args = parser.parse_args()
 
     from muspipe.runtime import load_keras
@@ -41,11 +50,15 @@ def main():
 
     source = OnlineSource(SimulationConfig.scenario("paper"), args.seed, args.sequences)
     boxes = np.concatenate([boxes_of_masks(source[i].territories) for i in range(len(source))])
-    print(f"{len(boxes)} units\n\n| anchors | IoU >= 0.7 | IoU >= 0.5 | none >= 0.3 |\n|---|---:|---:|---:|")
+    rows = []
     for name in ANCHORS:
         config = get_preset("seg", "paper").changed({"anchors": name}).config()
         best = best_ious(boxes, config_anchors(config))
-        print(f"| {name} | {(best >= 0.7).mean():.2f} | {(best >= 0.5).mean():.2f} | {(best < 0.3).mean():.2f} |")
+        shares = ((best >= 0.7).mean(), (best >= 0.5).mean(), (best < 0.3).mean())
+        rows.append((name, len(boxes), *(f"{share:.4f}" for share in shares)))
+        print(*rows[-1])
+    with atomic_path(args.out) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 A weight's key is `layer/name`: `conv1/kernel`, `bn2a_branch2a/moving_variance`, `mrcnn_class_bn1/gamma`; layers of the
 nested RPN go by their own names, `rpn_conv_shared/kernel`. In the file each layer is a group with an attribute
-weight_names, except that the whole RPN is one group, rpn_model.
+weight_names, except that a model within the model, as the RPN, rpn_model, is one group with the names of its layers.
 """
 
 import contextlib
@@ -31,6 +31,7 @@ class LoadReport:
     missing: list = field(default_factory=list)  # in the model, not in the file
     unused: list = field(default_factory=list)  # in the file, not in the model
     other_shape: list = field(default_factory=list)  # (key, shape in the model, shape in the file)
+    in_file: dict = field(default_factory=dict)  # {key: shape} of all that the file holds
 
     @property
     def complete(self):
@@ -91,25 +92,48 @@ def read_weights(path):
         for group in groups:
             if group in IGNORED:
                 continue
-            for name in _read_names(root[group], "weight_names") or ():
-                layer = name.split("/")[-2] if group in NESTED else group
+            names = _read_names(root[group], "weight_names") or ()
+            inner = {name.split("/")[-2] for name in names if "/" in name}
+            nested = group in NESTED or len(inner) > 1
+            for name in names:
+                layer = name.split("/")[-2] if nested else group
                 arrays[f"{layer}/{name.split('/')[-1].partition(':')[0]}"] = root[group][name][()]
                 layers.add(layer)
     return arrays, layers
 
 
-def load_weights(model, path, exclude=(), allow_missing=False):
+def renamed(arrays, layers, names):
+    """What `read_weights` returns with the names of a model. names: {layer, or layer/name, of the file: that of the
+    model}."""
+    for name in names:
+        if name not in layers and name not in arrays:
+            near = difflib.get_close_matches(name, {*layers, *arrays}, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"names: expected layers or weights of the file, got {name!r}{hint}")
+    new = {}
+    for key, array in arrays.items():
+        layer, _, weight = key.partition("/")
+        target = names.get(key, f"{names.get(layer, layer)}/{weight}")
+        if target in new:
+            raise ValueError(f"names: two weights of the file would be called {target!r}")
+        new[target] = array
+    return new, {names.get(layer, layer) for layer in layers}
+
+
+def load_weights(model, path, exclude=(), allow_missing=False, names=None):
     """Load a file into the model, by name. -> LoadReport
 
     exclude: names of layers that keep their weights. To load mask_rcnn_coco.h5 for classes other than COCO's, these are
     mrcnn_class_logits, mrcnn_bbox_fc, mrcnn_bbox and mrcnn_mask. Anything else that does not fit is an error, which
     leaves the model as it was; allow_missing=True loads what fits and reports the rest.
+    names: {layer, or layer/name, of the file: that of the model}, for files whose layers are called otherwise; the
+    report has the model's.
     """
     variables = named_variables(model)
-    arrays, file_layers = read_weights(path)
+    arrays, file_layers = renamed(*read_weights(path), names or {})
     exclude = {exclude} if isinstance(exclude, str) else set(exclude)
     _check_exclude(exclude, file_layers | {layer.name for _, layer in _groups(model)})
-    report = LoadReport()
+    report = LoadReport(in_file={key: array.shape for key, array in arrays.items()})
     for key in dict.fromkeys([*variables, *arrays]):
         if key.split("/")[0] in exclude:
             report.excluded.append(key)

@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 
 from experiments import fig09, tables
@@ -154,6 +155,77 @@ def test_twitch_trains_of_the_true_territories():
             shown[scenario, method, snr_db, n_units, "roa"] = (cell, "")
         assert cells[-1] == RAW[scenario, "ica", snr_db, n_units, "roa"][0]
     assert shown == raw and len(raw) == 2 * 18 * 4
+
+
+def test_the_anchors():
+    """What they fit, and what a short training of each finds."""
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    head, *rows = table_after(text, "| anchors | sides [px] |")
+    with open(ROOT / "experiments/results/anchors.csv", encoding="utf-8", newline="") as file:
+        fits = {row["anchors"]: row for row in csv.DictReader(file)}
+    with open(ROOT / "experiments/results/trials_anchors.csv", encoding="utf-8", newline="") as file:
+        trained = {row["trial"].removeprefix("compact, anchors "): row for row in csv.DictReader(file)}
+    assert [row[0] for row in rows] == list(fits) == list(trained) and {row["units"] for row in fits.values()} == {
+        "1680"
+    }
+    for name, _, large, none, *found in rows:
+        assert [large, none] == [f"{float(fits[name][column]):.2f}" for column in ("iou_from_0.7", "iou_below_0.3")]
+        for cell, n_units in zip(found, (5, 15, 25), strict=True):
+            assert cell == " / ".join(trained[name][f"{metric}, {n_units} units"] for metric in FIVE[:2])
+
+
+def test_the_networks_that_come_with_muspipe():
+    """Sizes and numbers of weights are those of the files."""
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    _, *rows = table_after(text, "## The networks that come with muspipe")
+    files = {path.stem: path for path in (ROOT / "muspipe/models/files").glob("*.h5")}
+    assert {row[0].strip("`") for row in rows} == set(files)
+    for name, _, _, size in rows:
+        path = files[name.strip("`")]
+        with h5py.File(path) as file:
+            n = sum(array.size for array in file.values())
+        assert size == f"{path.stat().st_size / 1e6:.1f} MB, {n / 1e6:.2f} M weights"
+
+
+RESULTS = {
+    "README.md": {
+        ("length", "right, wrong pairs; delay off by, median and most"): "results/emg_pairs.csv",
+        ("scenario", "units", "`hybrid`: recall"): "results/now_paper.csv",
+        ("case", "units", "target"): "results/robustness.csv",
+        ("", "sequences: training, validation, test"): None,  # what is planned, and hours that --estimate gives
+    },
+    "experiments/README.md": {
+        ("SNR [dB]", "units", "recall"): "results/paper.csv",
+        ("case", "units", "target"): "results/robustness.csv",
+        ("scenario", "units", "ica"): "results/now_paper.csv",
+        ("scenario", "units", "stica"): "results/paper.csv",
+        ("scenario", "stica"): "results/paper.csv",
+        ("scenario", "units", "clean-trained: no noise"): "results/paper.csv",
+        ("scenario", "SNR [dB]", "units", "`twitch-refit`"): "results/twitch_true_paper.csv",
+        ("scenario", "case", "trains"): "results/discharges.csv",
+        ("choice", "value", "ica"): "results/ablation.csv",
+        ("anchors", "sides [px]"): "results/anchors.csv",
+        ("file", "preset", "trained on", "size"): "../muspipe/models/files",
+    },
+}
+"""How the head of each table of measured numbers begins, and the file that they are from."""
+
+
+@pytest.mark.parametrize("readme", RESULTS)
+def test_every_table_of_numbers_has_its_file(readme):
+    """A table with decimal numbers that nobody has entered here has none."""
+    lines = (ROOT / readme).read_text(encoding="utf-8").splitlines()
+    seen = set()
+    for i in (i for i, line in enumerate(lines) if line.startswith("|---")):
+        rest = lines[i + 1 :]
+        rows = rest[: next((k for k, line in enumerate(rest) if not line.startswith("|")), len(rest))]
+        head = [cell.strip() for cell in lines[i - 1].strip("|").split("|")]
+        begins = [b for b in RESULTS[readme] if all(h.startswith(w) for h, w in zip(head, b, strict=False))]
+        if sum(len(re.findall(r"\b\d+\.\d", row)) for row in rows) > len(rows) or begins:
+            assert begins, f"{head}: its numbers have no file"
+            seen |= set(begins)
+    assert seen == set(RESULTS[readme])
+    assert all((ROOT / "experiments" / file).exists() for file in RESULTS[readme].values() if file)
 
 
 def test_what_has_been_run_of_the_replication():

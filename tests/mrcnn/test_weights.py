@@ -174,6 +174,25 @@ def test_missing_and_unused(tmp_path):
     assert weights.load_weights(SmallHeads(), tmp_path / "w.h5", exclude=["conv0", "conv1"]).complete
 
 
+def test_layers_that_are_called_otherwise(tmp_path):
+    """Whole layers, or single weights; layers of a model within the model go by their own names, whatever it is."""
+    source = randomised(SmallHeads(first="conv3d_7"))
+    weights.save_weights(source, tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5", "a") as file:
+        file.move("rpn_model", "model_1")
+        file.attrs["layer_names"] = [name.replace(b"rpn_model", b"model_1") for name in file.attrs["layer_names"]]
+    model = SmallHeads()
+    report = weights.load_weights(model, tmp_path / "w.h5", names={"conv3d_7": "conv1"})
+    assert report.complete and report.in_file["conv1/kernel"] == (3, 3, 3, 4)
+    assert np.array_equal(values(model)["conv1/bias"], values(source)["conv3d_7/bias"])
+    names = {"conv3d_7/kernel": "conv1/kernel"}
+    report = weights.load_weights(SmallHeads(), tmp_path / "w.h5", allow_missing=True, names=names)
+    assert report.missing == ["conv1/bias"] and report.unused == ["conv3d_7/bias"]
+    for wrong, message in (({"conv3d_8": "conv1"}, "did you mean 'conv3d_7'"), ({"conv3d_7": "rpn_class_raw"}, "two")):
+        with pytest.raises(ValueError, match=message):
+            weights.load_weights(SmallHeads(), tmp_path / "w.h5", names=wrong)
+
+
 def test_files_of_something_else(tmp_path):
     model = SmallHeads()
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="mine")])
