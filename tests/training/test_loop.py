@@ -173,3 +173,31 @@ def test_a_state_takes_what_it_knows():
     state = RunState()
     state.update({"step": 4, "sums": {"loss": 2.0}, "data": "of the checkpoint"})
     assert state == RunState(step=4, sums={"loss": 2.0})
+
+
+def test_measured_every_so_many_steps_and_after_the_last():
+    asked, seen = [], []
+
+    class Rows(Listener):
+        def row(self, state, losses):
+            seen.append((state.step, state.measured, losses["examples_per_s"] > 0, "step_s" in losses))
+
+    def measure(step):
+        asked.append(step)
+        return {"recall": step / 100}
+
+    options = {"measure_every": 6, "listeners": [Rows()]}
+    _, state, _, _ = course(schedule_of(13), validations=[7.0], measure=measure, **options)
+    assert asked == [6, 12, 13]
+    assert seen == [(10, {"recall": 0.06}, True, False), (13, {"recall": 0.13}, True, False)]
+    course(schedule_of(13), validations=[7.0], measure=lambda step: pytest.fail("never asked for"))
+
+
+def test_what_the_steps_before_did_not_tell_has_no_mean():
+    """A run of a version that did not know the gradient's norm goes on in the middle of a row."""
+    state = RunState(step=8, sums={"loss": 36.0}, count=8)
+    state.add({"loss": 9.0, "gradient_norm": 1.0})
+    means = state.take_means()
+    assert means["loss"] == 5 and math.isnan(means["gradient_norm"])
+    state.add({"loss": 9.0, "gradient_norm": 1.0})
+    assert state.take_means()["gradient_norm"] == 1
