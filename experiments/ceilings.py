@@ -29,15 +29,16 @@ def targeted(masks, anchors):
     return len(np.unique(nearest[match == 1])) / len(masks)
 
 
-def kept(masks, threshold, rng):
-    """Share of the true boxes that are left by NMS."""
+def kept(sequences, threshold):
+    """Share of the true boxes of all sequences, a list of masks (n, H, W), that are left by NMS."""
     from keras import ops
 
     from mrcnn.nms import nms
     from muspipe.data.geometry import boxes_of_masks
 
-    boxes = boxes_of_masks(masks).astype(np.float32)[None]
-    _, real = nms(boxes, rng.random((1, len(masks))).astype(np.float32), threshold, len(masks))
+    boxes = np.stack([boxes_of_masks(masks) for masks in sequences]).astype(np.float32)
+    scores = np.random.default_rng(0).random(boxes.shape[:2]).astype(np.float32)
+    _, real = nms(boxes, scores, threshold, boxes.shape[1])
     return float(ops.convert_to_numpy(real).mean())
 
 
@@ -67,9 +68,7 @@ def rows(sequences):
         anchors = config_anchors(get_preset("seg", "paper").changed({"anchors": name}).config())
         yield f"anchors {name}: units targeted", means(lambda masks, anchors=anchors: targeted(masks, anchors))
     for threshold in NMS:
-        rng = np.random.default_rng(0)
-        values = means(lambda masks, threshold=threshold, rng=rng: kept(masks, threshold, rng))
-        yield f"NMS {threshold}: units kept", values
+        yield f"NMS {threshold}: units kept", np.array([kept(sequences[n], threshold) for n in N_UNITS])
     for side in SIDES:
         values = means(lambda masks, side=side: through(masks, side))
         for i, what in enumerate(("pixel recall", "pixel precision", "units with IoU > 0.5")):
