@@ -17,7 +17,7 @@ import numpy as np
 
 N_UNITS = (1, 5, 10, 15, 20, 25)
 NMS = (0.3, 0.5, 0.6, 0.7)
-SIDES = (7, 14, 28, 56)
+SIDES = (14, 28, 56)
 
 
 def targeted(masks, anchors):
