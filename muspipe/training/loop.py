@@ -64,6 +64,11 @@ class RunState:
         self.since_best = 0 if best else self.since_best + 1
         return best
 
+    def tired(self, patience: int | None, end: int) -> str | None:
+        """Why to stop within the phase that ends at this step: patience is at its end."""
+        tired = patience is not None and self.since_best >= patience
+        return "early stopping" if tired and self.step < end else None
+
     def update(self, values: dict) -> None:
         """Take over the values of another state, a dictionary; what else it holds is left."""
         for known in dataclasses.fields(self):
@@ -116,15 +121,14 @@ def train(
     val_every: int,
     listeners: Iterable[Listener] = (),
     stop: Callable[[], str | None] = lambda: None,
-    measure: Callable[[int], dict[str, float]] | None = None,
-    measure_every: int | None = None,
+    measure: Callable[[int], dict[str, float]] = lambda step: {},
 ) -> str:
     """Take the steps that are left -> why this ended: "finished", "early stopping", or what `stop()` said.
 
     stretch: the phase that state.step is in, or the one that it has just finished; begin(step): the phase of a step,
     made ready. stop is asked after every step. A phase that runs to its end gives way to the next one, however long
-    ago its best validation was; within a phase patience ends the run. measure(step) is called every so many steps, and
-    after the last.
+    ago its best validation was; within a phase patience ends the run. measure(step): what is measured then, if
+    anything is.
     """
     row_every = 10 if schedule.steps <= 1000 else 100
     listeners = tuple(listeners)
@@ -135,30 +139,23 @@ def train(
         for listener in listeners:
             getattr(listener, event)(state, *arguments)
 
-    def early():
-        patience = schedule.patience
-        tired = patience is not None and state.since_best >= patience
-        return "early stopping" if tired and state.step < stretch.end else None
-
     def after_step(losses, rate):
         """-> the reason to stop, if any."""
         ends = state.step == stretch.end
         if state.step % val_every == 0 or ends:
             tell("validated", state.judge(stretch.validate(state.step), stretch.name))
-        last = state.step == schedule.steps
-        if measure is not None and measure_every and (state.step % measure_every == 0 or last):
-            state.measured = measure(state.step)
-        if state.step % row_every == 0 or last:
+        state.measured = measure(state.step) or state.measured
+        if state.step % row_every == 0 or state.step == schedule.steps:
             means = state.take_means()
             tell("row", means | {"examples_per_s": schedule.batch_size / means.pop("step_s")})
         tell("stepped", losses, rate)
         if ends:
             tell("phase_ended", stretch.name)
-        reason = stop() or early()
+        reason = stop() or state.tired(schedule.patience, stretch.end)
         tell("may_save", reason is not None or ends)
         return reason
 
-    reason = early()
+    reason = state.tired(schedule.patience, stretch.end)
     while reason is None and state.step < schedule.steps:
         if state.step == stretch.end:
             stretch, state.since_best = begin(state.step), 0
@@ -166,9 +163,8 @@ def train(
             asked = time.monotonic()
             for losses in steps:
                 step_s = max(time.monotonic() - asked, 1e-9)  # waiting for the input included
-                rate = schedule.batch_size / step_s
                 state.add(losses | {"step_s": step_s})
-                reason = after_step(losses, rate)
+                reason = after_step(losses, schedule.batch_size / step_s)
                 if reason is not None:
                     break
                 asked = time.monotonic()

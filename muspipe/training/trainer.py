@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import signal
 import threading
 import time
@@ -72,8 +73,7 @@ class Trainer:
                     val_every=self.plan.settings.val_every,
                     listeners=self._all_listeners(session, history),
                     stop=self._reason_to_stop,
-                    measure=self._measure_of(session),
-                    measure_every=self.options.metrics_every,
+                    measure=functools.partial(self._measured, session),
                 )
             summary = self._summary(reason, session.model, damaged)
         self.folder.write_summary(summary)
@@ -135,17 +135,14 @@ class Trainer:
             *self.listeners,
         )
 
-    def _measure_of(self, session):
-        """step -> measures of the network after it, with the most noise of its phase; None if nothing measures."""
-        if self.measure is None:
-            return None
-
-        def measure(step):
-            snr_db = session.batch_options(self.plan.schedule.at(step - 1)[0]).snr_db
-            snr_db = min(snr_db) if isinstance(snr_db, tuple) else snr_db
-            return self.measure(session.model, session.val_epochs.source(0), snr_db)
-
-        return measure
+    def _measured(self, session, step):
+        """The measures of the network after a step, with the most noise of its phase; {} if it is not time for them."""
+        every, last = self.options.metrics_every, step == self.plan.schedule.steps
+        if self.measure is None or every is None or not (step % every == 0 or last):
+            return {}
+        snr_db = session.batch_options(self.plan.schedule.at(step - 1)[0]).snr_db
+        snr_db = min(snr_db) if isinstance(snr_db, tuple) else snr_db
+        return self.measure(session.model, session.val_epochs.source(0), snr_db)
 
     def _reason_to_stop(self):
         if self._interrupted.is_set():

@@ -21,7 +21,8 @@ def gradient(preset, batch, policy, **more):
         parts = tape.gradient(loss, model.trainable_variables)
     finally:
         keras.config.set_dtype_policy(before)
-    kinds = {keras.backend.standardize_dtype(x.dtype) for x in (loss, *model.weights)}
+    numbers = [loss, *(weight for weight in model.weights if "seed_generator" not in weight.path)]
+    kinds = {keras.backend.standardize_dtype(x.dtype) for x in numbers}
     return weights, np.concatenate([np.ravel(part) for part in parts]), kinds
 
 

@@ -261,3 +261,21 @@ def test_kill_9_and_resume(tmp_path):
     steps = [row["step"] for row in read_history(folder / "history.csv")]
     assert steps == sorted(set(steps)) and steps[:2] == [10, 20]
     assert json.loads((folder / "config.json").read_text())["settings"]["seed"] == 0
+
+
+def test_measures_are_taken_every_so_many_steps_and_after_the_last(tmp_path):
+    """With the most noise of the phase, on the validation sequences."""
+    asked = []
+
+    def measure(model, source, snr_db):
+        asked.append((model.preset.task, source.seed >> 32, snr_db))
+        return {"roa": 0.5}
+
+    new_run(tmp_path, settings_of(steps=11))
+    options = TrainerOptions(metrics_every=5)
+    Trainer(tmp_path, options, devices=FakeDevice(), measure=measure).run()
+    assert asked == [("twitch", 0, 10.0)] * 3  # after 5, 10 and 11
+    assert [row["roa"] for row in rows(tmp_path)] == [0.5, 0.5]
+    new_run(tmp_path / "never", settings_of(steps=2))
+    Trainer(tmp_path / "never", devices=FakeDevice(), measure=measure).run()
+    assert len(asked) == 3
