@@ -63,7 +63,9 @@ STOPPING_S = 120
 class Training:
     """What is trained; with other values it is another one, in another folder."""
 
-    train_minutes: float = setting(15.0, "time of both trainings together: the steps follow from the probe", above=0)
+    train_minutes: float = setting(
+        15.0, "of the steps of both trainings, as many as the probe says; validations come on top", above=0
+    )
     steps: int | None = setting(None, "of both trainings together, in place of --train-minutes", least=2)
     noise_share: float = setting(1 / 6, "of the steps that are with noise (paper: 1 in 6)", above=0, most=0.9)
     preset: str = setting("paper", "of the network; compact or centre to try the way")
@@ -206,7 +208,8 @@ def stop(out: Path) -> None:
     """Let the process in the background write a checkpoint and end."""
     if not at_work(out):
         return
-    os.kill(int((out / WORKER).read_text()), signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):  # it was killed, and a stage of it goes on
+        os.kill(int((out / WORKER).read_text()), signal.SIGTERM)
     end = time.monotonic() + STOPPING_S
     while at_work(out):
         if time.monotonic() > end:

@@ -9,11 +9,13 @@ from mrcnn.model import leaf_layers
 
 
 def with_rois(batch, config, n_instances, seed):
-    """The batch with proposals of its own: three near each instance, and 30 anywhere, which the seed chooses."""
+    """The batch with proposals of its own: three near each of at most two instances, and 30 anywhere, which the seed
+    chooses."""
     near, rng = np.random.default_rng(0), np.random.default_rng(seed)
     side, rois = config.IMAGE_SHAPE[0], []
     for boxes in batch["input_gt_boxes"]:
-        true = np.repeat(boxes[:n_instances], 3, axis=0) + near.integers(-1, 2, (3 * n_instances, 4))
+        true = np.repeat(boxes[:2], 3, axis=0) + near.integers(-1, 2, (6, 4))
+        true[3 * n_instances :] = 0  # rows that hold no proposal
         corner = rng.integers(0, side - 5, (30, 2))
         rois.append(np.concatenate([np.clip(true, 0, side), np.concatenate([corner, corner + 4], axis=1)]))
     return batch | {"input_rois": np.stack(rois).astype(np.float32)}
