@@ -14,7 +14,7 @@ from keras import ops
 
 from mrcnn import checks, losses, weights
 from mrcnn.anchors import normalized_anchors
-from mrcnn.backbone import fpn, leaf_layers, resnet
+from mrcnn.backbone import fpn, in_float32, leaf_layers, resnet
 from mrcnn.boxes import norm_boxes_graph
 from mrcnn.config import LOSS_NAMES, Config
 from mrcnn.data import data_generator, load_image_gt
@@ -72,15 +72,16 @@ class MaskRCNN(keras.Model):
         self.stem = stem
         channels, n_classes, bn = config.TOP_DOWN_PYRAMID_SIZE, config.NUM_CLASSES, config.TRAIN_BN
         image = keras.Input(config.input_shape, name="input_image")
-        c_maps = resnet(
-            image,
-            config.BACKBONE,
-            with_stem=config.FEATURE_MAP_SHAPE is None,
-            train_bn=bn,
-            blocks=config.RESNET_BLOCKS,
-            filters=config.RESNET_FILTERS,
-        )
-        self.features = keras.Model(image, c_maps + fpn(c_maps, channels), name="features")
+        with in_float32():
+            c_maps = resnet(
+                image,
+                config.BACKBONE,
+                with_stem=config.FEATURE_MAP_SHAPE is None,
+                train_bn=bn,
+                blocks=config.RESNET_BLOCKS,
+                filters=config.RESNET_FILTERS,
+            )
+            self.features = keras.Model(image, c_maps + fpn(c_maps, channels), name="features")
         self.rpn_model = rpn_model(channels, config.anchors_per_cell, config.RPN_ANCHOR_STRIDE, config.RPN_CHANNELS)
         self.class_head = class_head(config.POOL_SIZE, channels, n_classes, config.FPN_CLASSIF_FC_LAYERS_SIZE, bn)
         self.mask_head = mask_head(config.MASK_POOL_SIZE, channels, n_classes, bn, config.MASK_CHANNELS)
