@@ -3,9 +3,16 @@
 Set them as keywords, `Config(NUM_CLASSES=3, IMAGE_SHAPE=(128, 128, 3))`, or in a subclass, `class Shapes(Config):
 NUM_CLASSES = 3`.
 
-Of Matterport's options COMPUTE_BACKBONE_SHAPE is left out; see LEFT_OUT. New here are FEATURE_MAP_SHAPE and, for
-slimmer networks, RESNET_BLOCKS, RESNET_FILTERS, RPN_CHANNELS and MASK_CHANNELS. RPN_ANCHOR_SCALES may hold several
-scales a level.
+Of Matterport's options COMPUTE_BACKBONE_SHAPE is left out; see LEFT_OUT. New here are FEATURE_MAP_SHAPE, MASK_ROIS
+and, for slimmer networks, RESNET_BLOCKS, RESNET_FILTERS, RPN_CHANNELS and MASK_CHANNELS. RPN_ANCHOR_SCALES may hold
+several scales a level.
+
+MASK_ROIS says which RoIs of a training step the mask head sees, of which only the positive ones enter its loss. With
+stored statistics (TRAIN_BN False) losses and gradients are the same. With those of the batch (None) they are of
+  "possible"  the first TRAIN_ROIS_PER_IMAGE * ROI_POSITIVE_RATIO rows of each image: positives, then negatives, then
+              zeros. (Matterport's are of all rows, its negatives and zeros included.)
+  "positive"  the positives of the batch alone: in inference, too, the head sees little else, so that its stored
+              statistics fit. Under TensorFlow the other rows are not computed.
 """
 
 import difflib
@@ -14,6 +21,7 @@ import numbers
 
 BACKBONES = ("resnet50", "resnet101")
 RESIZE_MODES = ("none", "square", "pad64", "crop")
+MASK_ROIS = ("possible", "positive")
 LEFT_OUT = {
     "COMPUTE_BACKBONE_SHAPE": "BACKBONE cannot be a function here; give a FEATURE_MAP_SHAPE, or a `stem` to MaskRCNN",
 }
@@ -70,6 +78,7 @@ class Config:
     USE_RPN_ROIS = True  # False: proposals must come as an input, `input_rois`
     TRAIN_ROIS_PER_IMAGE = 200
     ROI_POSITIVE_RATIO = 0.33
+    MASK_ROIS = "possible"  # or "positive": see above
     BBOX_STD_DEV = (0.1, 0.1, 0.2, 0.2)
 
     # Heads
@@ -164,7 +173,7 @@ class Config:
 
     @property
     def max_positive_rois(self):
-        """Most positive RoIs of an image in training; the mask head sees only these."""
+        """Most positive RoIs of an image in training; the mask head sees no others."""
         return int(self.TRAIN_ROIS_PER_IMAGE * self.ROI_POSITIVE_RATIO)
 
     @classmethod
@@ -194,6 +203,7 @@ class Config:
         _one_of("BACKBONE", self.BACKBONE, BACKBONES)
         _one_of("IMAGE_RESIZE_MODE", self.IMAGE_RESIZE_MODE, RESIZE_MODES)
         _one_of("TRAIN_BN", self.TRAIN_BN, (False, None))
+        _one_of("MASK_ROIS", self.MASK_ROIS, MASK_ROIS)
         self._check_numbers()
         if self.NUM_CLASSES < 1:
             raise ValueError(f"NUM_CLASSES: expected at least 1, the background, got {self.NUM_CLASSES}")

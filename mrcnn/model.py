@@ -14,7 +14,7 @@ from keras import ops
 
 from mrcnn import checks, losses, weights
 from mrcnn.anchors import normalized_anchors
-from mrcnn.backbone import fpn, leaf_layers, resnet
+from mrcnn.backbone import fpn, in_float32, leaf_layers, resnet
 from mrcnn.boxes import norm_boxes_graph
 from mrcnn.config import LOSS_NAMES, Config
 from mrcnn.data import data_generator, load_image_gt
@@ -23,7 +23,7 @@ from mrcnn.inference import Detector
 from mrcnn.molding import compose_image_meta, mold_image, parse_image_meta, unmold_image
 from mrcnn.roi_align import in_pieces, pyramid_roi_align
 from mrcnn.rpn import apply_rpn, propose, rpn_model
-from mrcnn.targets import detection_targets
+from mrcnn.targets import detection_targets, positive_rows
 
 __all__ = [  # the last are what Matterport's mrcnn.model also holds
     "MaskRCNN",
@@ -72,15 +72,16 @@ class MaskRCNN(keras.Model):
         self.stem = stem
         channels, n_classes, bn = config.TOP_DOWN_PYRAMID_SIZE, config.NUM_CLASSES, config.TRAIN_BN
         image = keras.Input(config.input_shape, name="input_image")
-        c_maps = resnet(
-            image,
-            config.BACKBONE,
-            with_stem=config.FEATURE_MAP_SHAPE is None,
-            train_bn=bn,
-            blocks=config.RESNET_BLOCKS,
-            filters=config.RESNET_FILTERS,
-        )
-        self.features = keras.Model(image, c_maps + fpn(c_maps, channels), name="features")
+        with in_float32():
+            c_maps = resnet(
+                image,
+                config.BACKBONE,
+                with_stem=config.FEATURE_MAP_SHAPE is None,
+                train_bn=bn,
+                blocks=config.RESNET_BLOCKS,
+                filters=config.RESNET_FILTERS,
+            )
+            self.features = keras.Model(image, c_maps + fpn(c_maps, channels), name="features")
         self.rpn_model = rpn_model(channels, config.anchors_per_cell, config.RPN_ANCHOR_STRIDE, config.RPN_CHANNELS)
         self.class_head = class_head(config.POOL_SIZE, channels, n_classes, config.FPN_CLASSIF_FC_LAYERS_SIZE, bn)
         self.mask_head = mask_head(config.MASK_POOL_SIZE, channels, n_classes, bn, config.MASK_CHANNELS)
@@ -164,7 +165,7 @@ class MaskRCNN(keras.Model):
         return outputs
 
     def training_outputs(self, inputs, seed=None, *, training=True):
-        """What the losses need, as a dict. The mask head sees only the P rows that can be positive.
+        """What the losses need, as a dict. The mask head sees only the P rows that can be positive, or those that are.
 
         seed: a keras.random.SeedGenerator; None takes RoIs in their given order instead of at random.
         """
@@ -187,8 +188,28 @@ class MaskRCNN(keras.Model):
             seed=seed,
         )
         outputs |= self.classify(maps, target.rois, training)
-        outputs["mrcnn_mask"] = self.masks(maps, target.rois[:, : config.max_positive_rois], training)
-        return outputs | {f"target_{name}": value for name, value in target._asdict().items()}
+        outputs |= {f"target_{name}": value for name, value in target._asdict().items()}
+        return outputs | self._masks_of_targets(maps, target, training)
+
+    def _masks_of_targets(self, maps, target, training):
+        """What the mask loss needs: mrcnn_mask, mask_class_ids, mask_targets, of (B, P) rows or, if only positives are
+        computed, of (1, N)."""
+        rows = {"rois": target.rois, "mask_class_ids": target.class_ids, "mask_targets": target.masks}
+        rows = {name: value[:, : self.config.max_positive_rois] for name, value in rows.items()}
+        rois = rows.pop("rois")
+        if self.config.MASK_ROIS == "possible":
+            return rows | {"mrcnn_mask": self.masks(maps, rois, training)}
+        index, class_ids = positive_rows(rows["mask_class_ids"])
+
+        def chosen(x):
+            return ops.take(ops.reshape(x, (-1, *x.shape[2:])), index, axis=0)
+
+        pool = (self.config.MASK_POOL_SIZE,) * 2
+        image = index // rois.shape[1]
+        pooled = pyramid_roi_align(maps[:4], chosen(rois), self.config.IMAGE_SHAPE, pool, box_index=image)
+        masks = ops.cast(self.mask_head(pooled, training=training), "float32")
+        found = {"mask_class_ids": class_ids, "mask_targets": chosen(rows["mask_targets"]), "mrcnn_mask": masks}
+        return {name: value[None] for name, value in found.items()}
 
     def losses_of(self, inputs, outputs):
         """The five losses, unweighted, by Matterport's names."""
@@ -203,7 +224,9 @@ class MaskRCNN(keras.Model):
             "mrcnn_bbox_loss": losses.mrcnn_bbox_loss(
                 class_ids[:, :n], outputs["target_deltas"][:, :n], outputs["mrcnn_bbox"][:, :n]
             ),
-            "mrcnn_mask_loss": losses.mrcnn_mask_loss(class_ids[:, :n], outputs["target_masks"], outputs["mrcnn_mask"]),
+            "mrcnn_mask_loss": losses.mrcnn_mask_loss(
+                outputs["mask_class_ids"], outputs["mask_targets"], outputs["mrcnn_mask"]
+            ),
         }
 
     def weight_decay(self):

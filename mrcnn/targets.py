@@ -30,6 +30,28 @@ def negative_budget(n_positive, positive_ratio):
     return ops.cast(per_positive * ops.cast(n_positive, "float32"), "int32") - n_positive
 
 
+ROUND = 32
+"""Positives of a batch are rounded up to a multiple of this: convolutions are made ready anew for each shape."""
+
+
+def positive_rows(class_ids):
+    """(rows, their class ids), int32 (N,) each, of the positives among the B * P rows of class_ids (B, P).
+
+    The positives come again and again until there are N, as background after their first time, so that no loss counts
+    them twice and the statistics of all rows are those of the positives, but for the last round. N is their number,
+    rounded up to a multiple of ROUND, under TensorFlow; elsewhere, where shapes cannot depend on values, it is B * P.
+    """
+    class_ids = ops.reshape(class_ids, (-1,))
+    order = ops.cast(ops.argsort(ops.cast(class_ids <= 0, "int32")), "int32")  # positives first
+    n = ops.sum(ops.cast(class_ids > 0, "int32"))
+    at_least_one = ops.maximum(n, 1)
+    number = ops.cumsum(ops.ones_like(order)) - 1
+    if keras.backend.backend() == "tensorflow":
+        number = ops.arange((at_least_one + ROUND - 1) // ROUND * ROUND, dtype="int32")
+    rows = ops.take(order, number % at_least_one, axis=0)
+    return rows, ops.where(number < n, ops.take(class_ids, rows, axis=0), 0)
+
+
 def detection_targets(
     proposals,
     gt_class_ids,

@@ -1,11 +1,15 @@
 """Training step of each network: seconds, shares of forward, backward and input, peak memory.
 
     python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5] [--one-step]
+    python experiments/benchmarks/bench_train.py seg-paper --variants [--batch-size 2]
 
 Networks: seg-compact, twitch-compact and twitch-refit (the default, about 2 minutes on 2 cores), twitch-paper and
 seg-paper (12 minutes for all). Expect on an idle machine at most 250 ms an image of seg-compact, at most 60 ms a crop
 of twitch-compact, and an input pipeline at least 5 times as fast as the step. Each network runs in a process of its
 own, so that its peak memory is its own. Batches are the paper's, 8 sequences or 32 crops.
+
+--variants: the same step in several ways, each beside the first: the mask head on all RoIs that can be positive or on
+those that are, float32 or mixed_bfloat16, XLA off or on. CPU seconds say more than seconds on a busy machine.
 """
 
 import argparse
@@ -19,14 +23,26 @@ from pathlib import Path
 
 NETWORKS = ("seg-compact", "twitch-compact", "twitch-refit", "twitch-paper", "seg-paper")
 TWO_STEPS = ("seg-paper",)  # which take up to a minute each
+MASKS = ("mask_rcnn.MASK_ROIS", "possible"), ("mask_rcnn.MASK_ROIS", "positive")
+VARIANTS = {
+    "possible RoIs, float32": {"changes": [MASKS[0]]},
+    "positive RoIs, float32": {"changes": [MASKS[1]]},
+    "possible RoIs, mixed_bfloat16": {"changes": [MASKS[0]], "precision": "mixed_bfloat16"},
+    "positive RoIs, mixed_bfloat16": {"changes": [MASKS[1]], "precision": "mixed_bfloat16"},
+    "possible RoIs, float32, XLA": {"changes": [MASKS[0]], "xla": True},
+}
+"""Of a Mask R-CNN. XLA cannot have shapes that depend on values, so not with the positives alone."""
 
 
-def measure(network, n_steps, batch_size):
-    """{name: figure} of one network, measured in this process."""
+def measure(network, n_steps, batch_size, changes=(), precision="float32", xla=None):
+    """{name: figure} of one network, measured in this process. changes: of its preset; xla: None: as it comes."""
     from muspipe.runtime import load_keras, peak_memory_gb
 
     load_keras()
+    import keras
     import numpy as np
+
+    keras.config.set_dtype_policy(precision)
 
     from muspipe.data import BatchOptions
     from muspipe.models import get_preset
@@ -38,8 +54,8 @@ def measure(network, n_steps, batch_size):
 
     name, preset_name = network.split("-")
     task, preset, schedule = TASKS[name], get_preset(name, preset_name), get_schedule(name, "paper")
-    model = preset.build(seed=0)
-    model.compile(optimizer=make_optimizer(schedule.phases[0]))
+    model = preset.changed(dict(changes)).build(seed=0)
+    model.compile(optimizer=make_optimizer(schedule.phases[0]), **({} if xla is None else {"jit_compile": xla}))
     size = batch_size or schedule.batch_size
     options = BatchOptions(batch_size=size, snr_db=20.0, **preset.batch_options())
     epochs = OnlineEpochs([SimulationConfig.scenario("paper")], 0, task.online_sequences, "train")
@@ -53,9 +69,11 @@ def measure(network, n_steps, batch_size):
     for _ in range(2):  # compiled in the first, warm in the second
         losses = [device.train(model, batches[0])["loss"]]
     device.validate(model, batches[0])
-    step_s, forward_s = [], []
+    step_s, forward_s, cpu_s = [], [], []
     for _ in range(n_steps):
+        began = time.process_time()
         step_s.append(_seconds(lambda: losses.append(device.train(model, batches[0])["loss"])))
+        cpu_s.append(time.process_time() - began)
         forward_s.append(_seconds(lambda: device.validate(model, batches[0])))
     n_input = max(4, 256 // size)
     input_s = _seconds(lambda: [None for _ in stream(inputs, 1, 1 + n_input)]) / n_input
@@ -64,6 +82,7 @@ def measure(network, n_steps, batch_size):
         "weights": model.count_params(),
         "batch": size,
         "step_s": step,
+        "cpu_s": float(np.median(cpu_s)),
         "forward_s": forward,
         "input_s": input_s,
         "finite": bool(np.isfinite(losses).all()),
@@ -96,35 +115,58 @@ def _seconds(call):
     return time.perf_counter() - start
 
 
+def in_own_process(network, n_steps, batch_size, variant=None):
+    """What `measure` gives, in a process of its own. variant: one of VARIANTS."""
+    command = [sys.executable, __file__, network, "--in-process", "--steps", str(n_steps)]
+    command += ["--batch-size", str(batch_size)] if batch_size else []
+    command += ["--variant", variant] if variant else []
+    path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, check=False)
+    if done.returncode:
+        sys.exit(f"{network}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def compare_variants(network, n_steps, batch_size):
+    """A line each, with the ratio to the first."""
+    first = None
+    for variant in VARIANTS:
+        r = in_own_process(network, n_steps, batch_size, variant)
+        first = first or r
+        print(
+            f"{network}, batch {r['batch']}, {variant:30s} step {r['step_s']:7.2f} s, {r['cpu_s']:7.2f} CPU s, "
+            f"{first['cpu_s'] / r['cpu_s']:5.2f} x as fast by CPU time, {r['memory_gb']:.2f} GB",
+            flush=True,
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", default=NETWORKS[:3], metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--batch-size", type=int, help="default: the paper's")
+    parser.add_argument("--variants", action="store_true", help="the same step in several ways")
     parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
     parser.add_argument("--one-step", action="store_true", help="the first network alone, one step, as a line of JSON")
     args = parser.parse_args()
     if args.one_step:
         print(json.dumps(measure_step(args.networks[0])))
         return
     if args.in_process:
-        print(json.dumps(measure(args.networks[0], args.steps, args.batch_size)))
+        own = VARIANTS.get(args.variant, {})
+        print(json.dumps(measure(args.networks[0], args.steps, args.batch_size, **own)))
         return
     print(f"{os.cpu_count()} cores")
+    if args.variants:
+        for network in args.networks:
+            compare_variants(network, min(args.steps, 2), args.batch_size)
+        return
     print(
         "network         weights  batch  step s  ms/example  forward  backward  input/step  input is x faster  peak GB"
     )
     for network in args.networks:
-        n_steps = min(args.steps, 2) if network in TWO_STEPS else args.steps
-        command = [sys.executable, __file__, network, "--in-process", "--steps", str(n_steps)]
-        command += ["--batch-size", str(args.batch_size)] if args.batch_size else []
-        path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")])
-        done = subprocess.run(
-            command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, check=False
-        )
-        if done.returncode:
-            sys.exit(f"{network}: {done.stderr[-2000:]}")
-        r = json.loads(done.stdout.splitlines()[-1])
+        r = in_own_process(network, min(args.steps, 2) if network in TWO_STEPS else args.steps, args.batch_size)
         share = r["forward_s"] / r["step_s"]
         example_ms = 1000 * r["step_s"] / r["batch"]
         print(

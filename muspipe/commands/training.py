@@ -57,6 +57,7 @@ def train(args: argparse.Namespace, task: str) -> int:
 
     load_keras(machine.memory_gb)
 
+    from muspipe.evaluation.watch import measure
     from muspipe.training.run_folder import RunFolder, new_run
     from muspipe.training.session import TrainingError
     from muspipe.training.trainer import Trainer
@@ -74,7 +75,7 @@ def train(args: argparse.Namespace, task: str) -> int:
     trainer = None
     try:
         with _Bar(folder.read_plan().schedule.steps) as bar:
-            trainer = Trainer(args.out, options, progress=bar.update)
+            trainer = Trainer(args.out, options, progress=bar.update, measure=measure)
             summary = trainer.run()
     except Exception as error:
         begun = args.resume or isinstance(error, TrainingError) or (trainer is not None and trainer.state.step > 0)

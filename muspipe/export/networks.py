@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from muspipe.errors import InputError
-from muspipe.models import weight_files
+from muspipe.models import weight_files, weight_parts
 from muspipe.models.pretrained import load_model, names
 from muspipe.training.run_folder import RunFolder, write_json
 from simulator.shared.files import atomic_path, sha256_of_file
@@ -61,9 +61,10 @@ LIMITS_ALL = """\
 - Velocity is positive in the direction of contraction."""
 
 
-def export_network(run, name: str, folder, before=()) -> tuple[Path, float]:
+def export_network(run, name: str, folder, before=(), part_mib: float | None = None) -> tuple[Path, float]:
     """Write NAME.h5 and NAME.json of a run into a folder -> (the weight file, the largest relative change of a weight
-    by rounding). before: folders of the runs whose weights this one started from, oldest first.
+    by rounding). before: folders of the runs whose weights this one started from, oldest first. part_mib: cut the
+    weight file into parts of at most this size [MiB]; their index is what is returned.
 
     The change is relative to the largest weight of its kind, or to 0.001 where all are less.
     """
@@ -72,6 +73,7 @@ def export_network(run, name: str, folder, before=()) -> tuple[Path, float]:
     model, meta = load_model(runs[-1].weights)
     path = Path(folder) / f"{name}.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
+    weight_parts.remove(path)
     weight_files.save(model, path, {"name": name, "step": meta["step"]}, dtype="float16")
     card = {
         "name": name,
@@ -83,6 +85,7 @@ def export_network(run, name: str, folder, before=()) -> tuple[Path, float]:
         "sha256": sha256_of_file(path),
     }
     write_json(path.with_suffix(".json"), card)
+    path = path if part_mib is None else weight_parts.cut(path, part_mib)
     return path, _largest_change(weight_files.arrays_of(model), weight_files.read(path)[1])
 
 

@@ -49,8 +49,10 @@ _SEG_PAPER = SegmentationPreset(
         "RPN_ANCHOR_SCALES": ANCHORS["matterport-ratio"],
         "NUM_CLASSES": 2,
         "IMAGES_PER_GPU": 8,
-        # Batch statistics while training: without COCO weights there are none to keep.
+        # Batch statistics while training: without COCO weights there are none to keep. Those of the mask head are then
+        # of positives, as in use; with stored statistics this changes no number.
         "TRAIN_BN": None,
+        "MASK_ROIS": "positive",
     },
 )
 _SEG_COMPACT = SegmentationPreset(

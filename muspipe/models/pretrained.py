@@ -1,16 +1,19 @@
-"""The trained networks that come with the package: `load("twitch-compact")`.
+"""Trained networks by name: `load("twitch-compact")`.
 
-Each is a weight file (float16, checksum inside) in the folder `files`, with a model card of the same name beside it.
+Each that comes with the package is a weight file (float16, checksum inside) in the folder `files`, with a model card of
+the same name beside it. More are found in the folders that the environment variable MUSPIPE_NETWORKS lists, separated
+as in PATH: NAME.h5, or NAME.parts.json with its parts.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from pathlib import Path
 
 from muspipe.errors import InputError
-from muspipe.models import weight_files
+from muspipe.models import weight_files, weight_parts
 from muspipe.runtime import load_keras
 
 FOLDER = Path(__file__).parent / "files"
@@ -18,6 +21,7 @@ BEST = "best.weights.h5"
 """What is taken of a run folder."""
 TASKS = {"segmentation": "seg", "twitch": "twitch"}
 """Setting of a method -> task of the network that it names."""
+VARIABLE = "MUSPIPE_NETWORKS"
 
 
 def names() -> list[str]:
@@ -25,9 +29,15 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.h5"))
 
 
+def folders() -> list[Path]:
+    """Where networks are sought by name: the package's own, then those of MUSPIPE_NETWORKS."""
+    return [FOLDER, *(Path(folder).expanduser() for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder)]
+
+
 def path_of(name: str) -> Path:
-    """The weight file of a network of the package, or at a path: a file, or the folder of a run. InputError if there is
-    none.
+    """The weight file, or the index of one in parts, of a network by name, or at a path: a file, the folder of a run,
+    or FOLDER/NAME of such a file. What is at the very path goes before a name in MUSPIPE_NETWORKS. InputError if there
+    is none.
 
     Of a run folder it is best.weights.h5, the best of the last phase that the run has reached: after a schedule with
     noise, the network of the noise. Any other weights of the run are taken by their own path."""
@@ -40,10 +50,24 @@ def path_of(name: str) -> Path:
         )
     if path.is_dir() and (path / BEST).is_file():
         return path / BEST
-    if not path.is_file():
-        known = ", ".join(names()) or "none"
-        raise InputError(f"weights {name!r}: expected a file, a run folder or one of the package's networks: {known}")
-    return path
+    if path.is_file():
+        return path
+    for found in (_named(folder / name) for folder in (Path(), *folders())):
+        if found is not None:
+            return found
+    known = ", ".join(names()) or "none"
+    raise InputError(
+        f"weights {name!r}: expected a file, a run folder, one of the package's networks ({known}) or one in a folder "
+        f"of {VARIABLE}, which is {os.environ.get(VARIABLE) or 'not set'}"
+    )
+
+
+def _named(path):
+    """The weight file of a network at FOLDER/NAME or FOLDER/NAME.h5; None if there is none."""
+    if not path.name:
+        return None
+    whole = path if path.suffix == ".h5" else path.with_name(f"{path.name}.h5")
+    return next((found for found in (whole, weight_parts.index_of(whole)) if found.is_file()), None)
 
 
 def checksum_for(setting: str, name: str) -> str:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from mrcnn.anchors import config_anchors
+from mrcnn.backbone import in_float32
 from mrcnn.config import LOSS_NAMES, Config
 from mrcnn.data import truth_inputs
 from mrcnn.masks import minimize_mask, unmold_mask
@@ -112,7 +113,8 @@ class Segmentation(MaskRCNN):
     freezable = ("resnet",)
 
     def __init__(self, preset: SegmentationPreset, mode: str = "training", *, seed: int = 0, name="segmentation"):
-        stem = frontend(preset.input_shape, preset.frontend)
+        with in_float32():
+            stem = frontend(preset.input_shape, preset.frontend)
         super().__init__(preset.config(), mode, seed=seed, stem=stem, name=name)
         self.preset = preset
         self._anchors_px = config_anchors(self.config)

@@ -1,6 +1,7 @@
 """The format of weight files: HDF5, one dataset for each weight, and the preset of the network. No pickle.
 
-float16 halves a file; the values come back as float32. The checksum is over names, shapes and values.
+float16 halves a file; the values come back as float32. The checksum is over names, shapes and values. Wherever a file
+is read, the index of one in parts may stand for it (see weight_parts.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 import muspipe
 from muspipe.errors import InputError
+from muspipe.models import weight_parts
 from simulator.shared.files import atomic_path
 
 FORMAT = "muspipe weights 1"
@@ -65,7 +67,9 @@ def read(path) -> tuple[dict, dict[str, np.ndarray], dict]:
 
 
 def is_weight_file(path) -> bool:
-    """Whether it is a file of this module's format; False for what cannot be opened, too."""
+    """Whether it is a file of this module's format, or the index of one; False for what cannot be opened, too."""
+    if weight_parts.is_index(path):
+        return True
     try:
         with h5py.File(path, "r") as file:
             return file.attrs.get("format") == FORMAT
@@ -126,9 +130,9 @@ def load_alike(model, path) -> list[str]:
 
 @contextlib.contextmanager
 def _opened(path):
-    """The HDF5 file; InputError for one of another kind, or one that is cut short."""
+    """The HDF5 file; InputError for one of another kind, one that is cut short, or one in parts that are not whole."""
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(weight_parts.joined(path) if weight_parts.is_index(path) else path, "r") as file:
             if file.attrs.get("format") != FORMAT:
                 raise InputError(f"{path}: expected a file of format {FORMAT!r}, got {file.attrs.get('format')!r}")
             yield file

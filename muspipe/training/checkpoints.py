@@ -37,9 +37,11 @@ class Checkpoint(NamedTuple):
 
 
 def variables_of(model) -> list:
-    """Everything that a step changes but the metrics, in an order that is the same in every process."""
-    metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
-    return [variable for variable in model.variables if id(variable) not in metrics] + model.optimizer.variables
+    """Everything that a step changes but the metrics and what is only watched, in an order that is the same in every
+    process."""
+    watched = {id(variable) for metric in model.metrics for variable in metric.variables}
+    watched.add(id(getattr(model.optimizer, "gradient_norm", None)))
+    return [variable for variable in [*model.variables, *model.optimizer.variables] if id(variable) not in watched]
 
 
 def path_of(folder: Path, step: int) -> Path:

@@ -23,8 +23,11 @@ class OneDevice:
         return contextlib.nullcontext()
 
     def train(self, model, inputs: dict) -> dict[str, float]:
-        """One step -> the losses by name. inputs: arrays or tensors by name."""
-        return self._losses(model, model.train_on_batch(inputs, return_dict=True))
+        """One step -> the losses by name and, if the optimizer keeps it, gradient_norm. inputs: arrays or tensors by
+        name."""
+        losses = self._losses(model, model.train_on_batch(inputs, return_dict=True))
+        norm = getattr(model.optimizer, "gradient_norm", None)
+        return losses if norm is None else losses | {"gradient_norm": float(keras.ops.convert_to_numpy(norm))}
 
     def validate(self, model, inputs: dict) -> dict[str, float]:
         """The losses by name; nothing is trained."""

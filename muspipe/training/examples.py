@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import keras
 import numpy as np
 
 from muspipe.data import loader
 from muspipe.data.options import BatchOptions
 from muspipe.data.records import RecordMaker
 from muspipe.data.sources import OnlineSource
-from muspipe.data.stacks import truth_of
+from muspipe.data.stacks import makings_of, truth_of
 from muspipe.errors import InputError
 
 _TRAIN, _VAL, _INPUTS = 2001, 2002, 2003  # first numbers of the spawn keys
@@ -139,6 +140,32 @@ class TensorFlowExamples(Examples):
 
         bank = self._at(first)[0].bank
         return self._tfdata.stream(make, bank, pixels, first, end, self._device)
+
+
+class JaxExamples(Examples):
+    """The same batches, but for rounding; their pixels are made by JAX, on its accelerator."""
+
+    def stream(self, first, end, pixels, convert):
+        from muspipe.data import jaxdata  # here, as not everyone has JAX
+
+        def make(step):
+            maker, epoch, rows = self._at(step)
+            records = self.task.records(maker, epoch, rows)
+            return makings_of(records), maker.bank, convert(truth_of(records), step)
+
+        for makings, bank, rest in stream(make, first, end):
+            yield {pixels: jaxdata.pixels(makings, bank)} | rest
+
+
+def kind_of_examples() -> type[Examples]:
+    """What makes batches fastest for the backend and its device."""
+    if keras.backend.backend() == "tensorflow":
+        return TensorFlowExamples
+    if keras.backend.backend() == "jax":
+        from muspipe.data import jaxdata
+
+        return JaxExamples if jaxdata.accelerated() else Examples
+    return Examples
 
 
 def _filled(rows, n):

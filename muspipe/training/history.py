@@ -17,18 +17,28 @@ from matplotlib.ticker import MaxNLocator
 from muspipe.errors import InputError
 from simulator.shared.files import atomic_path
 
+WATCHED = {
+    "learning_rate": "learning rate",
+    "gradient_norm": "norm of the gradient",
+    "examples_per_s": "examples / s",
+}
+"""column -> what it is, of the columns behind the losses."""
+
 
 class History:
-    """history.csv of a run: columns step, hours, loss, its parts, and the same with val_.
+    """history.csv of a run: columns step, hours, loss, its parts, the same with val_, those of WATCHED, and measures.
 
     Training losses are means over the steps since the row before; val_ ones are those of the last validation, empty
-    before the first.
+    before the first. gradient_norm is a mean likewise, before clipping; examples_per_s is of these steps, without the
+    validations between them; learning_rate is that of the next step. measures: names of what may be measured now and
+    then; each row has the last. The rows of an older run lack all these: they are empty.
     """
 
-    def __init__(self, path: Path, loss_names: tuple[str, ...]):
+    def __init__(self, path: Path, loss_names: tuple[str, ...], measures: tuple[str, ...] = ()):
         self.path = path
         losses = ("loss", *loss_names)
-        self.columns = ("step", "hours", *losses, *(f"val_{name}" for name in losses))
+        self.own = ("step", "hours", *losses, *(f"val_{name}" for name in losses))
+        self.columns = (*self.own, *WATCHED, *measures)
 
     def start(self, after_step: int) -> None:
         """Make the file, or keep its rows up to a step: those of steps that are done again go."""
@@ -46,8 +56,13 @@ class History:
             os.fsync(file.fileno())
 
     def read(self) -> list[dict]:
-        """Rows as numbers, NaN where empty; a half-written last line is left out."""
-        return read_history(self.path, self.columns)
+        """Rows as numbers, NaN where empty; a half-written last line is left out. InputError for the history of another
+        network."""
+        rows, empty = read_history(self.path), dict.fromkeys(self.columns, math.nan)
+        columns = read_columns(self.path)
+        if [name for name in columns if name in self.own or name not in empty] != list(self.own):
+            raise InputError(f"{self.path}: expected the columns {', '.join(self.own)}, got {', '.join(columns)}")
+        return [empty | row for row in rows]
 
     def draw(self, path: Path) -> None:
         """The losses against the hours, as Figs. 9 and 10 of the paper."""
@@ -55,14 +70,20 @@ class History:
             draw_history(self.read()).savefig(temporary, format="png")
 
 
-def read_history(path, columns=None) -> list[dict]:
-    """Rows of a history.csv as numbers, without those that a crash left half-written. InputError if its columns are not
-    the expected ones."""
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        header, *rows = list(csv.reader(line.replace("\0", "") for line in file)) or [[]]
-    if columns is not None and tuple(header) != tuple(columns):
-        raise InputError(f"{path}: expected the columns {', '.join(columns)}, got {', '.join(header)}")
+def read_history(path) -> list[dict]:
+    """Rows of a history.csv as numbers, without those that a crash left half-written."""
+    header, *rows = _lines(path)
     return [row for row in (_numbers(header, row) for row in rows) if row is not None]
+
+
+def read_columns(path) -> list[str]:
+    """Names of the columns of a history.csv."""
+    return _lines(path)[0]
+
+
+def _lines(path):
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        return list(csv.reader(line.replace("\0", "") for line in file)) or [[]]
 
 
 def joined_histories(runs) -> tuple[list[dict], list[tuple[float, str]]]:
@@ -96,42 +117,81 @@ FEW_POINTS = 40
 
 
 def draw_history(rows: list[dict], marks: Sequence[tuple[float, str]] = (), title: str = "") -> Figure:
-    """Figure of training and validation losses over the hours, with the steps above: the total on the left, the parts,
-    if any, on the right. marks: (hour, what begins there)."""
-    parts = [name for name in (rows[0] if rows else {}) if name.endswith("_loss") and not name.startswith("val_")]
-    figure = Figure(figsize=(9 if parts else 5.5, 3.8), dpi=120, layout="constrained")
+    """Figure over the hours, with the steps above. Losses in training and validation: the total on the left, the parts,
+    if any, on the right; below them what else the rows tell: WATCHED, and measures in one panel. marks: (hour, what
+    begins there)."""
+    columns = list(rows[0]) if rows else []
+    parts = [name for name in columns if name.endswith("_loss") and not name.startswith("val_")]
+    told = [name for name in columns if any(not math.isnan(row[name]) for row in rows)]
+    watched = [name for name in told if name in WATCHED]
+    measures = [name for name in told if not (name in WATCHED or name in ("step", "hours") or name.endswith("loss"))]
+    below = len(watched) + bool(measures)
+    size = (max(9 if parts else 5.5, 2.6 * below), 6.2 if below else 3.8)
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, 2 if parts else 1, squeeze=False)[0]
+    wide = (1 + bool(parts)) * max(below, 1)
+    grid = figure.add_gridspec(2 if below else 1, wide, height_ratios=(3, 2) if below else None)
+    panels = [figure.add_subplot(grid[0, i * max(below, 1) : (i + 1) * max(below, 1)]) for i in range(1 + bool(parts))]
     _draw_losses(panels[0], rows, "loss", training="training", validation="validation")
     for i, name in enumerate(parts):
         _draw_losses(panels[1], rows, name, training=name.removesuffix("_loss").replace("_", " "), color=f"C{i}")
-    for axes in panels:
-        axes.set(xlabel="time [h]", yscale="log")
-        axes.grid(alpha=0.3, which="both", lw=0.4)
-        for hour, text in marks:
-            axes.axvline(hour, color="#606060", lw=0.8, ls=":")
-            at = {"xy": (hour, 1), "xycoords": ("data", "axes fraction"), "xytext": (3, -9)}
-            axes.annotate(text, **at, textcoords="offset points", fontsize=7, color="#606060")
-        if axes.lines:
-            axes.legend(fontsize=8)
-        _add_steps(axes, rows)
     panels[0].set_ylabel("loss")
     if parts:
         panels[1].set_ylabel("parts of the loss (validation: dashed)")
+    for axes in panels:
+        axes.set_yscale("log")
+        _add_steps(axes, rows)
+    each = 1 + bool(parts)
+    small = [figure.add_subplot(grid[1, i * each : (i + 1) * each]) for i in range(below)]
+    _draw_watched(small, rows, watched, measures)
+    for axes in (*panels, *small):
+        _finish(axes, marks)
     figure.suptitle(title, fontsize=10)
     return figure
 
 
+def _draw_watched(panels, rows, watched, measures):
+    """Each of WATCHED in a panel, all measures in the last."""
+    for axes, name in zip(panels, watched, strict=False):
+        _draw_line(axes, rows, name, color="C0")
+        axes.set_ylabel(WATCHED[name])
+        if name == "examples_per_s":
+            axes.set_ylim(bottom=0)
+        else:
+            axes.set_yscale("log")
+    for i, name in enumerate(measures):
+        _draw_line(panels[-1], _changes(rows, name), name, label=name.replace("_", " "), color=f"C{i}")
+        panels[-1].set(ylim=(-0.02, 1.02), ylabel="validation")
+
+
+def _finish(axes, marks):
+    axes.set_xlabel("time [h]")
+    axes.grid(alpha=0.3, which="both", lw=0.4)
+    for hour, text in marks:
+        axes.axvline(hour, color="#606060", lw=0.8, ls=":")
+        at = {"xy": (hour, 1), "xycoords": ("data", "axes fraction"), "xytext": (3, -9)}
+        axes.annotate(text, **at, textcoords="offset points", fontsize=7, color="#606060")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8)
+
+
 def _draw_losses(axes, rows, name, *, training, validation=None, **look):
-    """A loss over the hours, with a gap where it is NaN. Rows repeat the last validation until there is another: it is
-    drawn once."""
+    """A loss over the hours, in training and validation."""
     val = f"val_{name}"
-    validated = [row for before, row in itertools.pairwise([{val: math.nan}, *rows]) if row[val] != before[val]]
-    for style, key, drawn, label in (("-", name, rows, training), ("--", val, validated, validation)):
-        few = sum(not math.isnan(row[key]) for row in drawn) <= FEW_POINTS
-        marker = {"marker": "o", "markersize": 3} if few else {}
-        hours = [row["hours"] for row in drawn]
-        axes.plot(hours, [row[key] for row in drawn], style, label=label, lw=1.2, **marker, **look)
+    _draw_line(axes, rows, name, label=training, **look)
+    _draw_line(axes, _changes(rows, val), val, style="--", label=validation, **look)
+
+
+def _changes(rows, name):
+    """The rows in which a value is new: they repeat the last one until there is another."""
+    return [row for before, row in itertools.pairwise([{name: math.nan}, *rows]) if row[name] != before[name]]
+
+
+def _draw_line(axes, rows, name, style="-", **look):
+    """Over the hours, with a gap where it is NaN; few points are marked."""
+    few = sum(not math.isnan(row[name]) for row in rows) <= FEW_POINTS
+    marker = {"marker": "o", "markersize": 3} if few else {}
+    axes.plot([row["hours"] for row in rows], [row[name] for row in rows], style, lw=1.2, **marker, **look)
 
 
 def _add_steps(axes, rows):

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from keras import ops
+
 from muspipe.models import weight_files
 from muspipe.training import checkpoints
 from muspipe.training.devices import ScalarWriter
@@ -68,11 +70,17 @@ def same_file(path: Path, name: Path) -> None:
 class HistoryRows(Listener):
     """history.csv."""
 
-    def __init__(self, history: History):
-        self.history = history
+    def __init__(self, history: History, model):
+        self.history, self.model = history, model
 
     def row(self, state, losses):
-        self.history.add({"step": state.step, "hours": state.seconds / 3600, **losses, **state.val})
+        self.history.add({"step": state.step, "hours": state.seconds / 3600} | _scalars(state, losses, self.model))
+
+
+def _scalars(state, losses, model):
+    """{name: number} of a row: losses, those of the last validation, what else was measured, the rate of learning."""
+    rate = float(ops.convert_to_numpy(model.optimizer.learning_rate))
+    return losses | state.val | state.measured | {"learning_rate": rate}
 
 
 class Picture(Listener):
@@ -97,13 +105,14 @@ class Picture(Listener):
 
 
 class TensorBoard(Listener):
-    """The rows of the history as scalars for TensorBoard. InputError where it is not installed."""
+    """The rows of the history as scalars for TensorBoard."""
 
-    def __init__(self, folder: RunFolder):
-        self.writer = ScalarWriter(folder.tensorboard)
+    def __init__(self, writer: ScalarWriter, model):
+        self.writer, self.model = writer, model
 
     def row(self, state, losses):
-        self.writer.write(state.step, losses | state.val)
+        scalars = _scalars(state, losses, self.model)
+        self.writer.write(state.step, {name: value for name, value in scalars.items() if math.isfinite(value)})
 
 
 class Progress(Listener):

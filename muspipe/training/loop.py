@@ -31,19 +31,21 @@ class RunState:
     since_best: int = 0
     """Validations since the best one, or the beginning, of the phase under way."""
     sums: dict[str, float] = field(default_factory=dict)
-    """Of the training losses since the last row of the history."""
+    """Since the last row of the history: of training losses, gradient_norm, and the seconds of a step (step_s)."""
     count: int = 0
     """Steps in these sums."""
     val: dict[str, float] = field(default_factory=dict)
     """Losses of the last validation, with val_ before their names."""
     val_step: int | None = None
     """The step after which it was done."""
+    measured: dict[str, float] = field(default_factory=dict)
+    """What was measured last besides the losses: recall and the like."""
 
     def add(self, losses: dict[str, float]) -> None:
-        """Count in the losses of one more step."""
+        """Count in the losses of one more step. What steps before it did not tell has no mean in this row."""
         self.step += 1
         for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.sums[name] = self.sums.get(name, math.nan if self.count else 0.0) + value
         self.count += 1
 
     def take_means(self) -> dict[str, float]:
@@ -61,6 +63,11 @@ class RunState:
             self.best = self.bests[phase] = {"phase": phase, "step": self.step, "val_loss": losses["loss"]}
         self.since_best = 0 if best else self.since_best + 1
         return best
+
+    def tired(self, patience: int | None, end: int) -> str | None:
+        """Why to stop within the phase that ends at this step: patience is at its end."""
+        tired = patience is not None and self.since_best >= patience
+        return "early stopping" if tired and self.step < end else None
 
     def update(self, values: dict) -> None:
         """Take over the values of another state, a dictionary; what else it holds is left."""
@@ -89,7 +96,8 @@ class Listener:
         """A validation is done; best: whether it was the best so far of its phase."""
 
     def row(self, state: RunState, losses: dict[str, float]) -> None:
-        """It is time for a row of the history; losses: means over the steps since the row before."""
+        """It is time for a row of the history; losses: means over the steps since the row before, of gradient_norm too,
+        and examples_per_s over all of them."""
 
     def stepped(self, state: RunState, losses: dict[str, float], examples_a_second: float) -> None:
         """A step is done."""
@@ -113,12 +121,14 @@ def train(
     val_every: int,
     listeners: Iterable[Listener] = (),
     stop: Callable[[], str | None] = lambda: None,
+    measure: Callable[[int], dict[str, float]] = lambda step: {},
 ) -> str:
     """Take the steps that are left -> why this ended: "finished", "early stopping", or what `stop()` said.
 
     stretch: the phase that state.step is in, or the one that it has just finished; begin(step): the phase of a step,
     made ready. stop is asked after every step. A phase that runs to its end gives way to the next one, however long
-    ago its best validation was; within a phase patience ends the run.
+    ago its best validation was; within a phase patience ends the run. measure(step): what is measured then, if
+    anything is.
     """
     row_every = 10 if schedule.steps <= 1000 else 100
     listeners = tuple(listeners)
@@ -129,35 +139,32 @@ def train(
         for listener in listeners:
             getattr(listener, event)(state, *arguments)
 
-    def early():
-        patience = schedule.patience
-        tired = patience is not None and state.since_best >= patience
-        return "early stopping" if tired and state.step < stretch.end else None
-
     def after_step(losses, rate):
         """-> the reason to stop, if any."""
         ends = state.step == stretch.end
         if state.step % val_every == 0 or ends:
             tell("validated", state.judge(stretch.validate(state.step), stretch.name))
+        state.measured = measure(state.step) or state.measured
         if state.step % row_every == 0 or state.step == schedule.steps:
-            tell("row", state.take_means())
+            means = state.take_means()
+            tell("row", means | {"examples_per_s": schedule.batch_size / means.pop("step_s")})
         tell("stepped", losses, rate)
         if ends:
             tell("phase_ended", stretch.name)
-        reason = stop() or early()
+        reason = stop() or state.tired(schedule.patience, stretch.end)
         tell("may_save", reason is not None or ends)
         return reason
 
-    reason = early()
+    reason = state.tired(schedule.patience, stretch.end)
     while reason is None and state.step < schedule.steps:
         if state.step == stretch.end:
             stretch, state.since_best = begin(state.step), 0
         with contextlib.closing(stretch.losses(state.step)) as steps:
             asked = time.monotonic()
             for losses in steps:
-                rate = schedule.batch_size / max(time.monotonic() - asked, 1e-9)  # waiting for the input included
-                state.add(losses)
-                reason = after_step(losses, rate)
+                step_s = max(time.monotonic() - asked, 1e-9)  # waiting for the input included
+                state.add(losses | {"step_s": step_s})
+                reason = after_step(losses, schedule.batch_size / step_s)
                 if reason is not None:
                     break
                 asked = time.monotonic()

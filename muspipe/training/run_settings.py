@@ -135,6 +135,13 @@ class TrainerOptions:
         1, "experimental: GPUs (or CPU devices) to share each batch; tested with two virtual CPU devices only", least=1
     )
     tensorboard: bool = setting(False, "write scalars for TensorBoard, too")
+    metrics_every: int | None = setting(
+        None,
+        "measure recall and precision (seg) or the rate of agreement (twitch) every N steps and after the last, on the "
+        "first 8 validation sequences with the most noise of the phase; default: never",
+        least=1,
+        metavar="N",
+    )
 
     def __post_init__(self):
         check(self)

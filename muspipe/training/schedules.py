@@ -152,8 +152,10 @@ def get_schedule(task: str, name: str) -> Schedule:
 
 
 def make_optimizer(phase: Phase):
-    """keras.optimizers of a phase; its own count of iterations runs from 0."""
+    """The optimizer of a phase; its own count of iterations runs from 0."""
     import keras  # here, so that the names of schedules are known without it
+
+    from muspipe.training.optimizers import SGD, Adam
 
     rate = phase.learning_rate
     if phase.cosine:
@@ -166,5 +168,5 @@ def make_optimizer(phase: Phase):
             warmup_steps=warmup,
         )
     if phase.optimizer == "adam":
-        return keras.optimizers.Adam(rate, global_clipnorm=phase.clip_norm)
-    return keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=phase.clip_norm)
+        return Adam(rate, global_clipnorm=phase.clip_norm)
+    return SGD(rate, momentum=0.9, global_clipnorm=phase.clip_norm)

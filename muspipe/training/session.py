@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Callable, Iterator
 
-import keras
 import numpy as np
 
 from muspipe.data.options import BatchOptions
@@ -15,7 +14,7 @@ from muspipe.data.sources import open_dataset
 from muspipe.errors import InputError
 from muspipe.models.base import freeze
 from muspipe.training.devices import OneDevice
-from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, input_rng
+from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, input_rng, kind_of_examples
 from muspipe.training.run_folder import Plan
 from muspipe.training.run_settings import TrainSettings
 from muspipe.training.schedules import Phase, make_optimizer
@@ -50,7 +49,7 @@ class Session:
             freeze(self.model, phase.frozen)
             self.model.compile(optimizer=make_optimizer(phase))
         options = self.batch_options(phase)
-        kind = TensorFlowExamples if keras.backend.backend() == "tensorflow" else Examples
+        kind = kind_of_examples()
         train, validation = (kind(self.task, epochs, options) for epochs in (self.train_epochs, self.val_epochs))
         return PhaseOfSession(self, phase.name, end, train, validation)
 

@@ -29,6 +29,8 @@ class Task:
     """What the images of a batch are called."""
     batches: Callable[..., Iterator]
     """(source, options, epoch) -> batches of a whole epoch, in NumPy."""
+    measures: tuple[str, ...]
+    """What may be measured of it while it trains, besides its losses: see muspipe.evaluation.watch."""
 
 
 def _sequence_order(source, options, epoch):
@@ -48,6 +50,7 @@ SEG = Task(
     records=loader.detection_records,
     pixels="images",
     batches=loader.detection_batches,
+    measures=("recall", "precision", "pixel_recall", "pixel_precision"),
 )
 TWITCH = Task(
     name="twitch",
@@ -58,5 +61,6 @@ TWITCH = Task(
     records=loader.twitch_records,
     pixels="crops",
     batches=loader.twitch_batches,
+    measures=("roa",),
 )
 TASKS = {task.name: task for task in (SEG, TWITCH)}

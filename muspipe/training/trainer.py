@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import signal
 import threading
 import time
@@ -15,7 +16,7 @@ from muspipe.errors import InputError
 from muspipe.models.pretrained import path_of
 from muspipe.runtime import peak_memory_gb
 from muspipe.training import checkpoints, loop
-from muspipe.training.devices import OneDevice, make_devices
+from muspipe.training.devices import OneDevice, ScalarWriter, make_devices
 from muspipe.training.history import History
 from muspipe.training.listeners import Checkpoints, HistoryRows, Picture, Progress, TensorBoard, Weights, same_file
 from muspipe.training.run_folder import RunFolder, versions
@@ -26,7 +27,9 @@ from simulator.shared.threads import one_blas_thread
 
 class Trainer:
     """The run in a folder made by `new_run`. progress: called after every step with (step, of steps, losses, examples a
-    second); devices: what runs the steps, default as the options say; listeners: are told of all events after ours."""
+    second); devices: what runs the steps, default as the options say; listeners: are told of all events after ours.
+    measure: called every options.metrics_every steps with (network, source of the validation sequences, SNR [dB]) ->
+    the measures of the task by name, of which the history keeps the last."""
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class Trainer:
         progress: Callable | None = None,
         devices: OneDevice | None = None,
         listeners: tuple[loop.Listener, ...] = (),
+        measure: Callable[..., dict[str, float]] | None = None,
     ):
         self._entered = time.monotonic()
         self.folder = RunFolder(folder)
@@ -46,9 +50,9 @@ class Trainer:
             raise InputError(
                 f"batch_size: expected a multiple of {self.devices.count} devices, got {self.plan.schedule.batch_size}"
             )
-        self.progress, self.listeners = progress, listeners
+        self.progress, self.listeners, self.measure = progress, listeners, measure
         self.state = loop.RunState()
-        self._tensorboard = [TensorBoard(self.folder)] if self.options.tensorboard else []
+        self._writers = [ScalarWriter(self.folder.tensorboard)] if self.options.tensorboard else []
         self._interrupted = threading.Event()
 
     def run(self) -> dict:
@@ -57,7 +61,7 @@ class Trainer:
             session = Session(self.plan, self.devices)
             stretch, damaged = self._resume(session)
             checkpoints.check_space(self.folder.path, session.model)
-            history = History(self.folder.history, session.model.loss_names)
+            history = History(self.folder.history, session.model.loss_names, session.task.measures)
             self._count_lost_time(history)
             history.start(self.state.step)
             with _stop_signals(self._interrupted):
@@ -69,6 +73,7 @@ class Trainer:
                     val_every=self.plan.settings.val_every,
                     listeners=self._all_listeners(session, history),
                     stop=self._reason_to_stop,
+                    measure=functools.partial(self._measured, session),
                 )
             summary = self._summary(reason, session.model, damaged)
         self.folder.write_summary(summary)
@@ -122,13 +127,22 @@ class Trainer:
         progress = [] if self.progress is None else [Progress(self.progress, self.plan.schedule.steps)]
         return (
             Weights(self.folder, session.model, self.plan.schedule, facts),
-            HistoryRows(history),
+            HistoryRows(history, session.model),
             Picture(history, self.folder),
-            *self._tensorboard,
+            *(TensorBoard(writer, session.model) for writer in self._writers),
             *progress,
             Checkpoints(self.folder, session.model, self.options.checkpoint_minutes, session.data_checksum()),
             *self.listeners,
         )
+
+    def _measured(self, session, step):
+        """The measures of the network after a step, with the most noise of its phase; {} if it is not time for them."""
+        every, last = self.options.metrics_every, step == self.plan.schedule.steps
+        if self.measure is None or every is None or not (step % every == 0 or last):
+            return {}
+        snr_db = session.batch_options(self.plan.schedule.at(step - 1)[0]).snr_db
+        snr_db = min(snr_db) if isinstance(snr_db, tuple) else snr_db
+        return self.measure(session.model, session.val_epochs.source(0), snr_db)
 
     def _reason_to_stop(self):
         if self._interrupted.is_set():

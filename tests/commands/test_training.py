@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from muspipe.cli import COMMANDS, main_train
+from muspipe.training.history import read_history
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("dense_before=[8]", "gru=4", "dense_after=[4]")
@@ -45,7 +46,10 @@ def test_a_run_and_its_resumption(tmp_path, capsys):
     assert "time is up at step 1 of 4" in capsys.readouterr().out
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["settings"]["snr_db"] == 20.0 and config["preset"]["gru"] == 4
-    assert main_train(arguments(tmp_path, "--resume", "--preset", "compact", "--snr-db", "20", "--set", "gru=4")) == 0
+    own = ("--preset", "compact", "--snr-db", "20", "--set", "gru=4")
+    assert main_train(arguments(tmp_path, "--resume", *own, "--metrics-every", "3")) == 0
+    *_, last = read_history(tmp_path / "run/history.csv")
+    assert last["step"] == 4 and 0 <= last["roa"] <= 1  # after the last step, too
     out = capsys.readouterr().out
     assert "finished at step 4 of 4" in out and "best.weights.h5" in out and "peak memory process" in out
 

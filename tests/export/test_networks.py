@@ -115,3 +115,20 @@ def test_the_command(runs, tmp_path, capsys):
     assert f"{tmp_path / 'twitch-mine.md'}\n" in capsys.readouterr().out
     assert main_train(["export", str(tmp_path), "twitch-mine", "--folder", str(tmp_path / "x")]) == 2
     assert "expected the folder of a run" in capsys.readouterr().err
+
+
+def test_the_command_cuts_a_network_into_parts_and_puts_it_together_again(runs, tmp_path, capsys):
+    words = ["export", str(runs / "first"), "twitch-mine", "--folder", str(tmp_path)]
+    assert main_train([*words, "--part-mib", "0.02"]) == 0
+    index = tmp_path / "twitch-mine.parts.json"
+    n_parts = len(list(tmp_path.glob("twitch-mine.h5.part*")))
+    assert f"{index}: " in (out := capsys.readouterr().out) and f" in {n_parts} parts, largest" in out
+    assert not (tmp_path / "twitch-mine.h5").exists() and n_parts > 2
+    card = json.loads((tmp_path / "twitch-mine.json").read_text())
+    assert json.loads(index.read_text())["sha256"] == card["sha256"]
+    assert main_train(words) == 2
+    assert "twitch-mine.parts.json: exists already; give --overwrite" in capsys.readouterr().err
+    assert main_train([*words, "--overwrite"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["twitch-mine.h5", "twitch-mine.json"]
+    assert main_train([*words, "--overwrite", "--part-mib", "0"]) == 2
+    assert "--part-mib: expected at least 0.01 MiB, got 0" in capsys.readouterr().err

@@ -47,7 +47,7 @@ def test_scalars_for_tensorboard(tmp_path):
     new_run(tmp_path, settings_of(steps=1))
     Trainer(tmp_path, TrainerOptions(tensorboard=True), devices=FakeDevice()).run()
     (file,) = (tmp_path / "tensorboard").iterdir()
-    assert b"val_loss" in file.read_bytes()
+    assert all(name in file.read_bytes() for name in (b"val_loss", b"learning_rate", b"examples_per_s"))
 
 
 def test_scalars_without_tensorboard_are_refused_before_the_first_step(tmp_path, monkeypatch):

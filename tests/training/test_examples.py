@@ -6,7 +6,7 @@ import pytest
 from muspipe.data.options import BatchOptions
 from muspipe.data.sources import open_dataset
 from muspipe.errors import InputError
-from muspipe.training.examples import Examples, FixedEpochs, OnlineEpochs, TensorFlowExamples, stream
+from muspipe.training.examples import Examples, FixedEpochs, JaxExamples, OnlineEpochs, TensorFlowExamples, stream
 from muspipe.training.tasks import SEG, TASKS, TWITCH
 from simulator import SimulationConfig
 from simulator.generate import generate_dataset
@@ -72,6 +72,22 @@ def test_batches_through_tensorflow_are_those_of_numpy_from_any_step(tmp_path, t
     batches = through.stream(first, end, "pixels", lambda truth, step: truth | {"step": step})
     for step, batch in zip(steps, batches, strict=True):
         assert batch["step"] == step
+        expected = plain.batch(step)
+        np.testing.assert_allclose(batch["pixels"], expected.pop(TASKS[task].pixels), rtol=1e-4, atol=1e-4)
+        for name, array in expected.items():
+            np.testing.assert_array_equal(batch[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kinds", [("paper",), ("paper", "echo")])
+def test_batches_through_jax_are_those_of_numpy(task, kinds):
+    """Those of echo and paper in turn have shaped and white noise in one batch, and unlike numbers of components."""
+    pytest.importorskip("jax")
+    configs = [SimulationConfig.scenario(name, n_units=(2, 3)) for name in kinds]
+    options = BatchOptions(batch_size=2, snr_db=(10.0, 30.0), shuffle=False)
+    epochs = OnlineEpochs(configs, 0, 4 if task == "seg" else 2, "train")
+    plain, through = (kind(TASKS[task], epochs, options) for kind in (Examples, JaxExamples))
+    for step, batch in zip((1, 2), through.stream(1, 3, "pixels", lambda truth, step: truth), strict=True):
         expected = plain.batch(step)
         np.testing.assert_allclose(batch["pixels"], expected.pop(TASKS[task].pixels), rtol=1e-4, atol=1e-4)
         for name, array in expected.items():

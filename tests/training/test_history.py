@@ -1,9 +1,11 @@
 """history.csv: rows that a crash left half-written, rows of steps that are done again."""
 
+import math
+
 import pytest
 
 from muspipe.errors import InputError
-from muspipe.training.history import History, draw_history, joined_histories, read_history
+from muspipe.training.history import WATCHED, History, draw_history, joined_histories, read_history
 
 
 @pytest.mark.parametrize("torn", ["20,0.1,1e-,3", "20,0.1", "20,0.1,\0\0\0\0", "\0\0\0\0", ",,,"])
@@ -22,13 +24,31 @@ def test_rows_of_steps_that_are_done_again_go(tmp_path):
         file.write("30,0.")  # half a line
     history.start(19)
     history.add({"step": 20, "hours": 0.75, "loss": 3.0})
-    assert history.path.read_text() == "step,hours,loss,val_loss\n10,0.5,2.5,1\n20,0.75,3,\n"
+    assert history.path.read_text() == (
+        "step,hours,loss,val_loss,learning_rate,gradient_norm,examples_per_s\n10,0.5,2.5,1,,,\n20,0.75,3,,,,\n"
+    )
+
+
+def test_a_run_of_before_these_columns_goes_on(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text("step,hours,loss,val_loss\n10,0.5,2.5,1\n20,0.6,2,1\n")
+    history = History(path, (), ("roa",))
+    assert [math.isnan(row["roa"]) for row in history.read()] == [True, True]
+    history.start(10)
+    history.add({"step": 20, "hours": 0.75, "loss": 3.0, "gradient_norm": 4.0, "roa": 0.5})
+    history.start(20)  # and again, now that they are there
+    first, second = history.read()
+    assert first["val_loss"] == 1 and math.isnan(first["gradient_norm"])
+    assert (second["gradient_norm"], second["roa"]) == (4, 0.5) and math.isnan(second["learning_rate"])
 
 
 def test_other_columns_are_another_networks(tmp_path):
     History(tmp_path / "history.csv", ("rpn_loss",)).start(0)
     with pytest.raises(InputError, match="expected the columns step, hours, loss, val_loss, got step,"):
         History(tmp_path / "history.csv", ()).start(0)
+    (tmp_path / "history.csv").write_text("step,hours,loss,val_loss\n")
+    with pytest.raises(InputError, match="expected the columns step, hours, loss, rpn_loss, .*, got step, hours"):
+        History(tmp_path / "history.csv", ("rpn_loss",)).start(0)
 
 
 def row(step, hours, val):
@@ -41,6 +61,16 @@ def test_the_parts_of_the_loss_are_drawn_beside_it():
     assert total.lines[1].get_ydata().tolist() == [3, 4] and parts.get_legend().get_texts()[0].get_text() == "rpn"
     assert all(axis.get_ylabel() for axis in (total, parts))
     assert len(draw_history([]).axes) == 1
+
+
+def test_what_is_watched_is_drawn_below():
+    watched = {"learning_rate": 1e-3, "gradient_norm": 2.0, "examples_per_s": 8.0}
+    rows = [row(10, 0.1, 3) | watched | {"recall": 0.25}, row(20, 0.2, 4) | watched | {"recall": 0.5}]
+    _, _, *below = draw_history(rows, marks=[(0.15, "noise")]).axes
+    assert [axes.get_ylabel() for axes in below] == [*WATCHED.values(), "validation"]
+    assert [axes.lines[0].get_ydata().tolist() for axes in below] == [[1e-3] * 2, [2] * 2, [8] * 2, [0.25, 0.5]]
+    empty = dict.fromkeys((*WATCHED, "recall"), math.nan)
+    assert len(draw_history([row(10, 0.1, 3) | empty]).axes) == 2  # nothing of it is known
 
 
 def test_a_validation_that_rows_repeat_is_drawn_once_and_seen():

@@ -173,3 +173,29 @@ def test_a_state_takes_what_it_knows():
     state = RunState()
     state.update({"step": 4, "sums": {"loss": 2.0}, "data": "of the checkpoint"})
     assert state == RunState(step=4, sums={"loss": 2.0})
+
+
+def test_the_last_measures_stand_in_each_row():
+    asked, seen = [], []
+
+    class Rows(Listener):
+        def row(self, state, losses):
+            seen.append((state.step, state.measured, losses["examples_per_s"] > 0, "step_s" in losses))
+
+    def measure(step):
+        asked.append(step)
+        return {"recall": step / 100} if step % 4 == 0 else {}
+
+    course(schedule_of(11), validations=[7.0], measure=measure, listeners=[Rows()])
+    assert asked == list(range(1, 12))
+    assert seen == [(10, {"recall": 0.08}, True, False), (11, {"recall": 0.08}, True, False)]
+
+
+def test_what_the_steps_before_did_not_tell_has_no_mean():
+    """A run of a version that did not know the gradient's norm goes on in the middle of a row."""
+    state = RunState(step=8, sums={"loss": 36.0}, count=8)
+    state.add({"loss": 9.0, "gradient_norm": 1.0})
+    means = state.take_means()
+    assert means["loss"] == 5 and math.isnan(means["gradient_norm"])
+    state.add({"loss": 9.0, "gradient_norm": 1.0})
+    assert state.take_means()["gradient_norm"] == 1

@@ -19,7 +19,8 @@ def test_a_folder_explains_itself(whole):
     assert config["settings"]["seed"] == 0 and config["preset"]["name"] == "compact" and config["preset"]["gru"] == 4
     assert config["versions"]["keras"] and config["schedule"]["phases"][0]["steps"] == 12
     header, *lines = [line.split(",") for line in (whole.folder / "history.csv").read_text().splitlines()]
-    assert header == ["step", "hours", "loss", "val_loss"]
+    watched = ["learning_rate", "gradient_norm", "examples_per_s", "roa"]
+    assert header == ["step", "hours", "loss", "val_loss", *watched]
     assert [line[0] for line in lines] == ["10", "12"] and all(float(line[3]) > 0 for line in lines)
     preset, _, meta = weight_files.read(whole.folder / "best.weights.h5")
     assert preset["gru"] == 4 and meta["step"] == whole.summary["best"]["step"]

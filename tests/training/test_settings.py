@@ -91,7 +91,7 @@ def parser_of_training():
 def test_every_flag_of_before_is_still_there():
     flags = {flag for action in parser_of_training()._actions for flag in action.option_strings}
     words = "out resume data online scenario preset schedule steps batch-size snr-db clean-share n-units weights seed"
-    words += " precision val-batches val-every patience max-minutes devices memory-gb tensorboard"
+    words += " precision val-batches val-every patience max-minutes devices memory-gb tensorboard metrics-every"
     words += " checkpoint-minutes until-phase from-phase"
     assert {f"--{word}" for word in words.split()} <= flags
 

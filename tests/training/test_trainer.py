@@ -30,8 +30,12 @@ from tests.training.small_runs import EVERY_STEP, FakeDevice, run, settings_of
 ROOT = Path(__file__).resolve().parents[2]
 
 
+TIMES = ("hours", "examples_per_s")
+
+
 def rows(folder):
-    return [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
+    """The history but for what tells the time."""
+    return [{name: x for name, x in row.items() if name not in TIMES} for row in read_history(folder / "history.csv")]
 
 
 def test_a_killed_run_resumes_to_the_same_result(whole, killed):
@@ -47,10 +51,10 @@ def test_a_killed_run_resumes_to_the_same_result(whole, killed):
     assert a.keys() == b.keys() and len(a) > 8
     for name, array in a.items():
         np.testing.assert_allclose(array, b[name], rtol=1e-4, atol=1e-6)
-    header, *lines = rows(resumed.folder)
-    assert [line[0] for line in lines] == ["10", "12"] and header == rows(whole.folder)[0]
-    for one, other in zip(lines, rows(whole.folder)[1:], strict=True):
-        assert list(map(float, one[2:])) == pytest.approx(list(map(float, other[2:])), rel=1e-4)
+    assert [row["step"] for row in rows(resumed.folder)] == [10, 12]
+    for one, other in zip(rows(resumed.folder), rows(whole.folder), strict=True):
+        assert one == pytest.approx(other, rel=1e-4, nan_ok=True)
+        assert one["gradient_norm"] > 0 and 0 < one["learning_rate"] <= 2e-3 and one["roa"] != one["roa"]
     assert resumed.summary["best"]["step"] == whole.summary["best"]["step"]
 
 
@@ -257,3 +261,21 @@ def test_kill_9_and_resume(tmp_path):
     steps = [row["step"] for row in read_history(folder / "history.csv")]
     assert steps == sorted(set(steps)) and steps[:2] == [10, 20]
     assert json.loads((folder / "config.json").read_text())["settings"]["seed"] == 0
+
+
+def test_measures_are_taken_every_so_many_steps_and_after_the_last(tmp_path):
+    """With the most noise of the phase, on the validation sequences."""
+    asked = []
+
+    def measure(model, source, snr_db):
+        asked.append((model.preset.task, source.seed >> 32, snr_db))
+        return {"roa": 0.5}
+
+    new_run(tmp_path, settings_of(steps=11))
+    options = TrainerOptions(metrics_every=5)
+    Trainer(tmp_path, options, devices=FakeDevice(), measure=measure).run()
+    assert asked == [("twitch", 0, 10.0)] * 3  # after 5, 10 and 11
+    assert [row["roa"] for row in rows(tmp_path)] == [0.5, 0.5]
+    new_run(tmp_path / "never", settings_of(steps=2))
+    Trainer(tmp_path / "never", devices=FakeDevice(), measure=measure).run()
+    assert len(asked) == 3
