@@ -1,7 +1,8 @@
 """Which of Matterport's defaults hold the paper's segmentation back? What a network without errors would still lose.
 
-Command: python experiments/ceilings.py [--scenario paper] [--sequences 50] [--seed 77]
+Command: python experiments/ceilings.py [--scenario paper] [--sequences 50] [--seed 77] [--out results/ceilings.csv]
 Time: 1 minute.
+Expected: results/ceilings.csv, and the table of README.md.
 Nothing is trained: true boxes and masks take the place of what a network finds, and one option is changed at a time.
 
 anchors   share of the units that some positive anchor of the RPN is to be moved to (Matterport's rule: IoU >= 0.7, or
@@ -12,8 +13,12 @@ masks     pixel recall and precision of true masks that went through s x s pixel
 """
 
 import argparse
+import csv
+from pathlib import Path
 
 import numpy as np
+
+from simulator.shared.files import atomic_path
 
 N_UNITS = (1, 5, 10, 15, 20, 25)
 NMS = (0.3, 0.5, 0.6, 0.7)
@@ -80,6 +85,7 @@ def main():
     parser.add_argument("--scenario", default="paper", choices=("paper", "physiological"))
     parser.add_argument("--sequences", type=int, default=50, help="of each number of motor units")
     parser.add_argument("--seed", type=int, default=77)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results/ceilings.csv", metavar="FILE")
     args = parser.parse_args()
 
     from muspipe.runtime import load_keras
@@ -94,9 +100,12 @@ def main():
         source = OnlineSource(config, args.seed + n, args.sequences)
         sequences[n] = [source[i].territories for i in range(len(source))]
     print(f"scenario {args.scenario}, seed {args.seed}, {args.sequences} sequences a number of motor units\n")
+    table = [[label, *(f"{value:.3f}" for value in values)] for label, values in rows(sequences)]
+    with atomic_path(args.out) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([["units", *N_UNITS], *table])
     print("| units | " + " | ".join(map(str, N_UNITS)) + " |\n|---" + "|---:" * len(N_UNITS) + "|")
-    for label, values in rows(sequences):
-        print(f"| {label} | " + " | ".join(f"{value:.3f}" for value in values) + " |", flush=True)
+    for row in table:
+        print(f"| {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

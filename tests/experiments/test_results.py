@@ -174,6 +174,16 @@ def test_the_anchors():
             assert cell == " / ".join(trained[name][f"{metric}, {n_units} units"] for metric in FIVE[:2])
 
 
+def test_what_matterports_defaults_cost():
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    _, *rows = table_after(text, "### What Matterport's defaults cost without any error of the network")
+    with open(ROOT / "experiments/results/ceilings.csv", encoding="utf-8", newline="") as file:
+        raw = {label: values for label, *values in csv.reader(file)}
+    assert len(rows) == 9
+    for label, *values in rows:
+        assert raw[re.sub(r" \([^)]*\)", "", label)] == values
+
+
 def test_the_networks_that_come_with_muspipe():
     """Sizes and numbers of weights are those of the files."""
     text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
@@ -205,6 +215,7 @@ RESULTS = {
         ("scenario", "case", "trains"): "results/discharges.csv",
         ("choice", "value", "ica"): "results/ablation.csv",
         ("anchors", "sides [px]"): "results/anchors.csv",
+        ("units", "1", "5"): "results/ceilings.csv",
         ("file", "preset", "trained on", "size"): "../muspipe/models/files",
     },
 }
