@@ -213,6 +213,8 @@ RESULTS = {
         ("scenario", "units", "clean-trained: no noise"): "results/paper.csv",
         ("scenario", "SNR [dB]", "units", "`twitch-refit`"): "results/twitch_true_paper.csv",
         ("scenario", "case", "trains"): "results/discharges.csv",
+        ("scenario", "units", "stica", "stjade"): "results/field.csv",
+        ("scenario", "firings a second", "trains of"): "results/field.csv",
         ("choice", "value", "ica"): "results/ablation.csv",
         ("anchors", "sides [px]"): "results/anchors.csv",
         ("units", "1", "5"): "results/ceilings.csv",
