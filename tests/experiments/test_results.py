@@ -156,6 +156,47 @@ def test_twitch_trains_of_the_true_territories():
     assert shown == raw and len(raw) == 2 * 18 * 4
 
 
+def rows_of(name):
+    """[[text, numbers as texts ...]] of a file in results/."""
+    with open(ROOT / f"experiments/results/{name}.csv", encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("compact_first", "| units | recall | precision | pixel recall | pixel precision | RoA, mean velocity"),
+        ("trials_twitch", "| twitch network | minutes"),
+        ("trials_seg", "| segmentation network | minutes"),
+        ("memory", "| step of | batch"),
+    ],
+)
+def test_tables_whose_files_hold_what_they_show(name, start):
+    _, *rows = table_after((ROOT / "experiments/README.md").read_text(encoding="utf-8"), start)
+    shown = [[first.replace("`", ""), *re.findall(r"\d+(?:\.\d+)?", " ".join(cells))] for first, *cells in rows]
+    assert shown == rows_of(name)
+
+
+def test_anchors():
+    _, *rows = table_after((ROOT / "experiments/README.md").read_text(encoding="utf-8"), "| anchors | sides [px]")
+    raw = rows_of("trials_anchors")
+    assert [row[0] for row in raw] == [f"compact, anchors {row[0]}" for row in rows]
+    for cells, (_, _, _, *values) in zip(rows, raw, strict=True):
+        assert re.findall(r"\d\.\d+", " ".join(cells[4:])) == [v for i, v in enumerate(values) if i % 3 < 2]  # no Dice
+
+
+def test_pairs_with_emg():
+    _, *rows = table_after((ROOT / "README.md").read_text(encoding="utf-8"), "| length | right, wrong pairs")
+    raw = {(f"{length} s", delay): values for length, delay, *values in rows_of("emg_pairs")}
+    for length, *cells in rows:
+        for cell, delay in zip(cells, ("each", "one"), strict=True):
+            pairs, right, wrong, _, median_ms, most_ms, _ = raw.pop((length, delay))
+            found = re.fullmatch(r"(\d+), (\d+); ([\d.]+) and ([\d.]+) ms", cell).groups()
+            assert (pairs, *found[:2]) == ("140", right, wrong)
+            assert [float(x) for x in found[2:]] == pytest.approx([float(median_ms), float(most_ms)], abs=0.0051)
+    assert not raw
+
+
 def test_what_has_been_run_of_the_replication():
     folder = ROOT / "experiments/replicate/seg-clean"
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
