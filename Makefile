@@ -52,9 +52,9 @@ bench: $(INSTALLED)
 	@set -e; for script in experiments/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 # The figures of the paper and those of methods, beside their scripts, from what is stored here: results/, replicate/ and
-# the networks that come with muspipe. Fig. 10 is of a run of yours.
+# the networks that come with muspipe.
 FIGURES := experiments/fig04.py experiments/fig05.py experiments/fig06.py experiments/fig07_08.py experiments/fig09.py \
-	experiments/fig11.py experiments/fig12_13.py experiments/methods.py
+	experiments/fig10.py experiments/fig11.py experiments/fig12_13.py experiments/methods.py
 
 figures: $(INSTALLED)
 	@set -e; for script in $(FIGURES); do $(BIN)/python $$script; done
@@ -65,7 +65,7 @@ NUMBERS := 04 05 06 07 08 09 10 11 12 13
 
 replicate-small: $(INSTALLED)
 	rm -rf $(SMALL)
-	$(BIN)/python experiments/replicate.py --out $(SMALL) --random-start --scale 0.001
+	$(BIN)/python experiments/replicate.py --out $(SMALL) --random-start --scale 0.001 --jobs 2
 	@set -e; for number in $(NUMBERS); do test -s $(SMALL)/figures/fig$$number.png; done
 	@grep -q "| Fig. 4B |" $(SMALL)/table.md && test -s $(SMALL)/table.csv
 

@@ -30,10 +30,9 @@ def trained_without_and_with_noise(name, doc, metrics, *, clean, noise, title, o
 
 
 def losses(name, doc, *, runs, title):
-    """The command of a figure of losses over hours. runs: those drawn if none are given; none: some must be."""
+    """The command of a figure of losses over hours. runs: those drawn if none are given."""
     parser = _parser(doc)
-    count = "*" if runs else "+"
-    parser.add_argument("runs", nargs=count, type=Path, default=runs, metavar="RUN", help="in the order of training")
+    parser.add_argument("runs", nargs="*", type=Path, default=runs, metavar="RUN", help="in the order of training")
     args = parser.parse_args()
     try:
         rows, marks = joined_histories(args.runs)

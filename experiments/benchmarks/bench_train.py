@@ -1,6 +1,6 @@
 """Training step of each network: seconds, shares of forward, backward and input, peak memory.
 
-    python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5] [--one-step]
+    python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5] [--one-step [--batch-share P]]
     python experiments/benchmarks/bench_train.py seg-paper --variants [--batch-size 2]
 
 Networks: seg-compact, twitch-compact and twitch-refit (the default, about 2 minutes on 2 cores), twitch-paper and
@@ -90,23 +90,25 @@ def measure(network, n_steps, batch_size, changes=(), precision="float32", xla=N
     }
 
 
-def measure_step(network):
-    """{"step_s"} of one network and the paper's batch, measured in this process as quickly as can be: one step, after
-    that in which it is compiled."""
+def measure_step(network, batch_share):
+    """Seconds of one step of a share of the paper's batch, measured in this process as quickly as can be: that after
+    the one in which it is compiled."""
     from muspipe.runtime import load_keras
 
     load_keras()
     from muspipe.training.devices import OneDevice
     from muspipe.training.run_folder import Plan
     from muspipe.training.run_settings import TrainSettings
+    from muspipe.training.schedules import get_schedule
     from muspipe.training.session import Session
 
     task, preset = network.split("-")
-    settings = TrainSettings(task, preset, val_batches=1, online_sequences=8)
+    size = round(get_schedule(task, "paper").batch_size * batch_share)
+    settings = TrainSettings(task, preset, val_batches=1, online_sequences=8, batch_size=size)
     session = Session(Plan(settings, settings.full_preset(), settings.full_schedule(), {}), OneDevice())
     with contextlib.closing(session.begin(0).losses(0)) as steps:
         next(steps)
-        return {"step_s": _seconds(lambda: next(steps))}
+        return _seconds(lambda: next(steps))
 
 
 def _seconds(call):
@@ -148,10 +150,11 @@ def main():
     parser.add_argument("--variants", action="store_true", help="the same step in several ways")
     parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
-    parser.add_argument("--one-step", action="store_true", help="the first network alone, one step, as a line of JSON")
+    parser.add_argument("--one-step", action="store_true", help="seconds of one step each, as a line of JSON")
+    parser.add_argument("--batch-share", type=float, default=1.0, metavar="P", help="of it: part of the paper's batch")
     args = parser.parse_args()
     if args.one_step:
-        print(json.dumps(measure_step(args.networks[0])))
+        print(json.dumps({network: measure_step(network, args.batch_share) for network in args.networks}))
         return
     if args.in_process:
         own = VARIANTS.get(args.variant, {})

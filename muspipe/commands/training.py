@@ -42,7 +42,8 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         dest="options",
-        help="change a setting of the preset; may be repeated",
+        help="change a setting of the preset, as gru=64 for twitch, or one of the above by its name, as val_every=50; "
+        "may be repeated",
     )
     settings.add_arguments(parser, TrainerOptions)
     settings.add_arguments(parser, Machine)
@@ -91,9 +92,14 @@ def _given(args, task):
     values = {"task": task} | settings.given(args, TrainSettings)
     if args.online:
         values["data"] = None
-    if args.options:
-        values["options"] = settings.parse_assignments(args.options)
-    return values
+    presets = settings.parse_assignments(args.options)
+    for name, (hint, facts) in settings.described(TrainSettings).items():
+        if name not in presets or name == "data" or not facts.argument:  # `data` is the preset's
+            continue
+        value = settings.checked(f"--set {name}", presets.pop(name), hint, facts)
+        if values.setdefault(name, value) != value:
+            raise InputError(f"--set {name}: --{name.replace('_', '-')} says {values[name]!r}, got {value!r}")
+    return values | ({"options": presets} if presets else {})
 
 
 def _check_same(out, given, of_run):

@@ -11,11 +11,11 @@ import functools
 
 import numpy as np
 from scipy.linalg.blas import saxpy
-from scipy.sparse import csr_array
 
 from muspipe.errors import InputError
 from simulator.sequence import mean_power
 from simulator.sequence import noise_sd as _noise_sd
+from simulator.shared.threads import one_blas_thread
 
 
 class NoiseBank:
@@ -78,13 +78,12 @@ def clean_moments(maps: np.ndarray, signals: np.ndarray) -> tuple[float, float]:
     """(mean, mean square) over all pixels and frames of the sequence these render to, without rendering it.
 
     maps (C, H, W), signals (C, T). The mean square is a sum over pairs of components, overlap of the maps times overlap
-    of the signals. Few maps overlap, so a sparse product gives the pairs. (A dense one would run in a threaded BLAS,
-    whose threads and those of tf.data wait for each other: batches would come at a tenth of the rate.)
+    of the signals. BLAS has one thread for it: several, and those of tf.data, would wait for each other, and batches
+    would come at a tenth of the rate.
     """
-    flat = csr_array(maps.reshape(len(maps), np.prod(maps.shape[1:]))).astype(np.float64)
+    flat = maps.reshape(len(maps), np.prod(maps.shape[1:])).astype(np.float64)
+    signals = signals.astype(np.float64)
     n_values = flat.shape[1] * signals.shape[1]
-    mean = float(np.sum(flat.sum(axis=1) * signals.sum(axis=1, dtype=np.float64)) / n_values)
-    overlaps = (flat @ flat.T).tocoo()
-    rows, columns = overlaps.coords
-    shared = np.einsum("kt,kt->k", signals[rows], signals[columns], dtype=np.float64)
-    return mean, float(np.sum(overlaps.data * shared) / n_values)
+    mean = float(np.sum(flat.sum(axis=1) * signals.sum(axis=1)) / n_values)
+    with one_blas_thread():
+        return mean, float(np.vdot(flat @ flat.T, signals @ signals.T) / n_values)

@@ -4,17 +4,24 @@ products, which several threads slow down."""
 from __future__ import annotations
 
 import contextlib
+import functools
 
 
 @contextlib.contextmanager
 def one_blas_thread():
-    """Limit every BLAS library of the process to one thread within the block.
+    """Limit the BLAS libraries of NumPy and SciPy to one thread within the block.
 
     The number of threads decides how sums are split, and hence their last digits.
     """
-    import numpy  # noqa: F401  (only libraries that are loaded can be limited)
-    import scipy.linalg  # noqa: F401
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+    with _blas_libraries().limit(limits=1, user_api="blas"):
         yield
+
+
+@functools.cache
+def _blas_libraries():
+    """Those of NumPy and SciPy, sought once a process: it takes some ms, and a sequence is made in less."""
+    import numpy  # noqa: F401  (only libraries that are loaded can be found)
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

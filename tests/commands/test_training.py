@@ -17,8 +17,8 @@ from muspipe.training.history import read_history
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("dense_before=[8]", "gru=4", "dense_after=[4]")
-NEW = ("--online", "--steps", "4", "--batch-size", "4", "--val-batches", "1", "--val-every", "2")
-NEW += tuple(word for pair in SMALL for word in ("--set", pair))
+NEW = ("--online", "--steps", "4", "--batch-size", "4", "--val-batches", "1")
+NEW += tuple(word for pair in (*SMALL, "val_every=2") for word in ("--set", pair))
 
 
 def arguments(folder, *more):
@@ -46,6 +46,7 @@ def test_a_run_and_its_resumption(tmp_path, capsys):
     assert "time is up at step 1 of 4" in capsys.readouterr().out
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["settings"]["snr_db"] == 20.0 and config["preset"]["gru"] == 4
+    assert config["settings"]["val_every"] == 2  # of the run, by --set too
     own = ("--preset", "compact", "--snr-db", "20", "--set", "gru=4")
     assert main_train(arguments(tmp_path, "--resume", *own, "--metrics-every", "3")) == 0
     *_, last = read_history(tmp_path / "run/history.csv")
@@ -90,6 +91,8 @@ def test_another_run_is_not_resumed(one_step, capsys):
         (("--online", "--snr-db", "1", "2", "3"), "--snr-db: expected a number or 2 values"),
         (("--online", "--clean-share", "1.5"), "--clean-share: expected a number from 0 to 1, got 1.5"),
         (("--online", "--set", "gur=4"), "has no setting 'gur'"),
+        (("--online", "--set", "val_every=0"), "--set val_every: expected an integer from 1, got 0"),
+        (("--online", "--seed", "1", "--set", "seed=2"), "--set seed: --seed says 1, got 2"),
         (("--online", "--set", "gru"), "--set: expected NAME=VALUE, got 'gru'"),
         (("--online", "--until-phase", "noise"), "until_phase: expected one of all, got 'noise'"),
         (("--online", "--from-phase", "all"), "from_phase all: expected --weights, a run of the phases before"),

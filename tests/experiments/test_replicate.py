@@ -2,10 +2,13 @@
 heavy is replaced: data, trainings and evaluations are written as they would be, Figs. 7 and 8 too."""
 
 import csv
+import dataclasses
 import importlib
 import json
 import shlex
 import shutil
+import signal
+import threading
 
 import pytest
 
@@ -45,10 +48,11 @@ def write_run(folder, steps):
     history.add({"step": steps, "hours": 0.25, "loss": 2.0, "val_loss": 3.0})
 
 
-class Runner:
+class Runner(replicate.Runner):
     """Runs stages without what is heavy. dies_at: the stage that is killed, half done."""
 
     def __init__(self, monkeypatch, dies_at=None):
+        super().__init__()
         self.monkeypatch, self.dies_at, self.ran = monkeypatch, dies_at, []
 
     def __call__(self, stage, lock):
@@ -95,7 +99,7 @@ def replicated(what, out, runner, said=None):
     replicate.replicate(
         what,
         out,
-        measuring=lambda task, preset: measured.append(task) or MEASURED[task],
+        measuring=lambda what: measured.append(what) or MEASURED,
         running=runner,
         say=say,
     )
@@ -157,7 +161,7 @@ def whole(tmp_path_factory):
 
 def test_the_whole_way_makes_every_figure_and_the_table(whole, monkeypatch):
     out, runner, said, measured = whole
-    assert measured == ["seg", "twitch"] and runner.names == [stage.name for stage in stages(SMALL, out)]
+    assert measured == [SMALL] and runner.names == [stage.name for stage in stages(SMALL, out)]
     assert {path.name for path in (out / "figures").glob("*.png")} == {f"fig{n:02d}.png" for n in range(4, 14)}
     for stage, words in runner.ran:
         assert any(shlex.join(words) in text for text in said), stage
@@ -177,6 +181,77 @@ def test_a_killed_call_goes_on(tmp_path, monkeypatch):
         replicated(SMALL, tmp_path, rest)
     assert rest.names == ["seg-noise", "twitch-clean", "twitch-noise", "eval-clean"]
     assert [words[-1] == "--resume" for _, words in rest.ran] == [True, False, False, False]
+
+
+def test_stages_begin_when_what_they_read_is_done():
+    """Two at once: `first` and `other` need nothing, and each waits until it sees that the other is at work too."""
+    needs = {"first": (), "second": ("first",), "other": (), "last": ("second", "other")}
+    found = [Stage(name, (), lambda: False, needs=frozenset(names)) for name, names in needs.items()]
+    together, done = threading.Barrier(2), []
+
+    def one(stage):
+        assert stage.needs <= set(done)
+        if not stage.needs:
+            together.wait(timeout=20)
+        done.append(stage.name)
+
+    replicate.in_order(found, 2, one)
+    assert set(done[:3]) == {"first", "other", "second"} and done[3:] == ["last"]
+    done.clear()
+    replicate.in_order(found[:2], 1, lambda stage: done.append(stage.name))
+    assert done == ["first", "second"]
+
+
+def test_after_a_stage_that_fails_none_begins():
+    found = [Stage(name, (), lambda: False) for name in ("bad", "beside", "later")]
+    together, done = threading.Barrier(2), []
+
+    def one(stage):
+        together.wait(timeout=20)
+        if stage.name == "bad":
+            raise InputError("killed")
+        done.append(stage.name)
+
+    with pytest.raises(InputError, match="killed"):
+        replicate.in_order(found, 2, one)
+    assert done == ["beside"]
+
+
+def test_what_stages_wait_for(tmp_path):
+    needs = {stage.name: stage.needs for stage in stages(SMALL, tmp_path)}
+    assert needs["data"] == frozenset() and needs["twitch-clean"] == {"data"}
+    assert needs["seg-noise"] == {"data", "seg-clean"} and needs["eval-stica"] == {"data"}
+    assert needs["eval-noise"] == {"data", "seg-noise", "twitch-noise"}
+    assert needs["fig06"] == {"eval-twitch-clean", "eval-twitch-noise"} and needs["fig11"] == frozenset()
+    assert needs["table"] == {name for name in needs if name != "table"}
+
+
+def test_batches_are_small_where_every_phase_has_one_step(tmp_path):
+    """Those of the paper have 8 sequences or 32 crops."""
+    for scale, sizes in ((0.001, ["2", "2", "8", "8"]), (0.01, [])):
+        what = Replication(scale=scale, random_start=True)
+        words = [stage.command for stage in stages(what, tmp_path)]
+        found = [words[words.index("--batch-size") + 1] for words in words if "--batch-size" in words]
+        assert found == sizes
+        assert not sizes or all(
+            n == len(phases) for n, phases in zip(what.steps.values(), ("123", "4", "1", "2"), strict=True)
+        )
+
+
+def test_a_signal_ends_the_stage_at_work_and_none_begins_after_it(tmp_path):
+    code = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
+    (tmp_path / "stage.py").write_text(code)
+    stage = Stage("one", ("python", str(tmp_path / "stage.py")), lambda: False)
+    runner, said = replicate.Runner(), []
+    before = signal.getsignal(signal.SIGTERM)
+    with runner.signals(), pytest.raises(InputError, match=r"stage one has not ended \(exit code -15\)"):
+        replicate.in_order([stage], 1, lambda stage: runner(stage, None))
+    with pytest.raises(InputError, match="stopped before stage one"):
+        runner(stage, None)
+    assert signal.getsignal(signal.SIGTERM) is before
+    (tmp_path / "stage.py").write_text("print('said')")
+    replicate.Runner(True, said.append)(dataclasses.replace(stage, done=lambda: True), None)
+    assert said == ["\n-- one\nsaid"]
 
 
 def test_a_training_that_was_interrupted_is_not_done(tmp_path):
@@ -218,13 +293,19 @@ def test_what_cannot_be_replicated(settings, message):
         Replication(**settings)
 
 
+def test_at_least_one_job(tmp_path):
+    with pytest.raises(InputError, match="jobs: expected at least 1, got 0"):
+        replicate.replicate(SMALL, tmp_path, jobs=0)
+
+
 def test_hours_follow_from_a_measured_step():
     """450 steps of 10 s, validated every 22 (21 times) by 3 batches of a third of that: 4,710 s."""
     found = hours(Replication(scale=0.03, random_start=True), MEASURED)
     assert found["seg-clean"] == pytest.approx(4710 / 3600)
     assert found["twitch-noise"] == pytest.approx((18 * 5 + 18 * 5) / 3600)
+    assert hours(SMALL, MEASURED)["seg-clean"] == pytest.approx((3 + 3 / 3) * 10 / 4 / 3600)  # a quarter of the batch
     said = replicate.estimate(SMALL, MEASURED)
-    assert "a step, measured here: seg 10 s, twitch 5 s" in said
+    assert "a step, measured here: seg 10 s, twitch 5 s, by one of 0.25 of the batch" in said
     whole = sum(hours(Replication(random_start=True), MEASURED).values())
     assert f"at --scale 1 about {whole:,.0f} h" in said and 1_800 < whole < 2_000
 
@@ -234,10 +315,10 @@ def test_a_stage_that_fails_or_leaves_no_output_stops_all(code, ends, tmp_path):
     (tmp_path / "stage.py").write_text(code)
     stage = Stage("one", ("python", str(tmp_path / "stage.py")), lambda: ends)
     if code == "pass" and ends:
-        replicate.run(stage, None)
+        replicate.Runner()(stage, None)
         return
     with pytest.raises(InputError, match=r"stage one has not ended \(exit code [03]\); the same call goes on"):
-        replicate.run(stage, None)
+        replicate.Runner()(stage, None)
 
 
 def test_the_table_holds_published_ours_and_their_difference(whole):

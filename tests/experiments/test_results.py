@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from experiments import fig09, tables
+from experiments import fig09, fig10, published_table, tables
 from muspipe.evaluation.stored import COLUMNS
 from muspipe.training.history import read_history
 
@@ -241,15 +241,49 @@ def test_every_table_of_numbers_has_its_file(readme):
     assert all((ROOT / "experiments" / file).exists() for file in RESULTS[readme].values() if file)
 
 
+REPLICATED = ROOT / "experiments/replicate"
+
+
 def test_what_has_been_run_of_the_replication():
-    folder = ROOT / "experiments/replicate/seg-clean"
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    text = " ".join((ROOT / "experiments/README.md").read_text(encoding="utf-8").split())
-    best = summary["best"]
-    assert f"{summary['step']} steps of 8 in {summary['hours']:.2f} h" in text and summary["reason"] == "finished"
-    assert f"validation loss {best['val_loss']:.3f} at step {best['step']}" in text
-    first, *_, last = read_history(folder / "history.csv")
-    assert f"training loss from {first['loss']:.1f} to {last['loss']:.2f}" in " ".join(fig09.__doc__.split())
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    _, *rows = table_after(text, "| training | steps | hours |")
+    names = ["seg-clean", "seg-noise", "twitch-clean", "twitch-noise"]
+    assert [row[0].strip("`") for row in rows] == names
+    for name, (_, steps, hours, best) in zip(names, rows, strict=True):
+        summary = json.loads((REPLICATED / name / "summary.json").read_text(encoding="utf-8"))
+        assert summary["reason"] == "finished"
+        assert (steps, hours) == (str(summary["step"]), f"{summary['hours']:.2f}")
+        assert best == f"{summary['best']['val_loss']:.3f} at step {summary['best']['step']}"
+    _, *rows = table_after(text, "Recall of the pipeline, RoA of the true territories")
+    found = {}
+    for name in ("eval-noise", "eval-clean", "eval-twitch-noise", "eval-twitch-clean"):
+        cells = json.loads((REPLICATED / name / "metrics.json").read_text(encoding="utf-8"))["cells"]
+        means = {(cell["n_units"], cell["snr_db"]): cell["roa" if "twitch" in name else "recall"] for cell in cells}
+        assert {cell["n_sequences"] for cell in cells} == {3}
+        found[name] = [f"{means[at]['mean']:.3f}" for at in ((1, "inf"), (25, "inf"), (25, 10.0))]
+    assert [row[1:] for row in rows] == list(found.values())
+
+
+@pytest.mark.parametrize(("figure", "digits"), [(fig09, 2), (fig10, 3)])
+def test_losses_of_the_replication(figure, digits):
+    said = " ".join(figure.__doc__.split())
+    clean, noise = (read_history(run / "history.csv") for run in figure.RUNS)
+    ends = [f"{row['loss']:.{digits}f}" for rows in (clean, noise) for row in (rows[0], rows[-1])]
+    assert "training loss from {} to {}, then from {} to {}".format(*ends) in said
+    validated = [row["val_loss"] for row in clean if row["val_loss"] == row["val_loss"]]
+    ends = [validated[0], validated[-1], noise[0]["val_loss"], noise[-1]["val_loss"]]
+    ends = [f"{value:.{digits}f}" for value in ends]
+    assert "validation loss from {} to {}, with noise from {} to {}".format(*ends) in said
+
+
+def test_the_table_of_the_replication_is_made_of_what_is_kept():
+    rows = published_table.rows_of(REPLICATED)
+    settings = json.loads((REPLICATED / "replicate.json").read_text(encoding="utf-8"))["settings"]
+    assert published_table.markdown(rows, settings) == (REPLICATED / "table.md").read_text(encoding="utf-8")
+    texts = [
+        path.read_text(encoding="utf-8") for path in REPLICATED.rglob("*") if path.suffix != ".png" and path.is_file()
+    ]
+    assert len(texts) == 4 * 2 + 5 + 4 and not any("/tmp" in text or "/work" in text for text in texts)
 
 
 def test_tables_are_written_with_their_raw_numbers(tmp_path, monkeypatch):

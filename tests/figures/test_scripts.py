@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments import fig04, fig05, fig06, fig07_08, fig09, fig11, fig12_13, methods
+from experiments import fig04, fig05, fig06, fig07_08, fig09, fig10, fig11, fig12_13, methods
 
 ROOT = Path(__file__).resolve().parents[2]
-SINGLE = (fig04, fig05, fig06, fig09, fig11)
+SINGLE = (fig04, fig05, fig06, fig09, fig10, fig11)
 PICTURES = {script: [f"{script.__name__.split('.')[-1]}.png"] for script in SINGLE}
 PICTURES |= {fig07_08: ["fig07.png", "fig08.png"], fig12_13: ["fig12.png", "fig13.png"]}
 PICTURES[methods] = [f"{name}_{scenario}.png" for name in ("methods", "ica") for scenario in ("paper", "physiological")]
