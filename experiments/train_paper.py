@@ -44,7 +44,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from replicate import Stage, environment, locked, run
+from replicate import Runner, environment, locked
+from replication import Stage
 
 from muspipe.errors import InputError
 from simulator.shared.files import atomic_path
@@ -156,10 +157,16 @@ def _steps(what, out, lock):
 def _run(stage, out, lock):
     print(f"\n== {stage.name}\n{shlex.join(stage.words())}", flush=True)
     if stage.name == "networks":  # that it is done shows afterwards
-        run(dataclasses.replace(stage, done=lambda: True), lock)
+        _to_its_end(dataclasses.replace(stage, done=lambda: True), lock)
         _write(out / "packed.json", {"run": stage.command[2].rsplit(os.sep, 1)[-1]})
     else:
-        run(stage, lock)
+        _to_its_end(stage, lock)
+
+
+def _to_its_end(stage, lock):
+    runner = Runner()
+    with runner.signals():
+        runner(stage, lock)
 
 
 def begin(out: Path) -> None:

@@ -96,7 +96,7 @@ def test_another_run_is_not_resumed(one_step, capsys):
         (("--online", "--set", "gru"), "--set: expected NAME=VALUE, got 'gru'"),
         (("--online", "--until-phase", "noise"), "until_phase: expected one of all, got 'noise'"),
         (("--online", "--from-phase", "all"), "from_phase all: expected --weights, a run of the phases before"),
-        (("--online", "--weights", "no.h5"), "weights 'no.h5': expected a file, a run folder or one of"),
+        (("--online", "--weights", "no.h5"), "weights 'no.h5': expected a file, a run folder, one of"),
         (
             ("--online", "--random-start", "--weights", "twitch-compact"),
             "random_start: expected no --weights beside it",
