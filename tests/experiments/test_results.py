@@ -216,6 +216,7 @@ RESULTS = {
         ("scenario", "units", "stica", "stjade"): "results/field.csv",
         ("scenario", "firings a second", "trains of"): "results/field.csv",
         ("choice", "value", "ica"): "results/ablation.csv",
+        ("training", "steps", "hours"): "replicate",
         ("anchors", "sides [px]"): "results/anchors.csv",
         ("units", "1", "5"): "results/ceilings.csv",
         ("file", "preset", "trained on", "size"): "../muspipe/models/files",
