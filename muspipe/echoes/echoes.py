@@ -75,9 +75,11 @@ class Echoes:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """complex64 (n, H, W) of the frames from start to stop. InputError that names what is not finite."""
-        block = np.ascontiguousarray(self.samples[start:stop], np.complex64)
-        parts = block.view(np.float32)
-        if not np.isfinite(np.dot(parts.ravel(), parts.ravel())):  # the sum of squares, in one pass
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is said below, in one line
+            block = np.ascontiguousarray(self.samples[start:stop], np.complex64)
+            parts = block.view(np.float32).ravel()
+            power = np.dot(parts, parts)  # the sum of squares, in one pass
+        if not np.isfinite(power):
             self._refuse_odd(block, start)
         return block
 

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from muspipe import InputError
+from muspipe.echoes.echoes import Echoes
 from muspipe.echoes.iq_file import ATTRIBUTES, write_iq
+from muspipe.echoes.options import Scan
 
 TAKEN = {"centre_frequency_hz": 7.8e6, "prf_hz": 400.0, "pixel_mm": (0.1, 0.3), "first_depth_mm": 5.0}
 
@@ -70,3 +72,12 @@ def test_a_full_disk_leaves_nothing(tmp_path, iq, monkeypatch):
     with pytest.raises(OSError, match=r"No space left on device.*a\.h5"):
         write_iq(tmp_path / "a.h5", iq, **TAKEN)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("largest", [1e25, 1e300])
+def test_values_that_are_too_large_are_one_line(largest):
+    iq = np.ones((16, 8, 120), complex)
+    iq[3, 4, 5] = largest
+    with pytest.raises(InputError, match="expected values below 1e18|NaN or infinite values"):
+        Echoes(np.moveaxis(iq, 2, 0), Scan(**TAKEN)).read(0, 120)
