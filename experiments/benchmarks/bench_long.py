@@ -101,11 +101,13 @@ def draw(rows):
                 (("processor_s", "processor time [s]"), ("peak_gb", "peak memory [GB]"))
             ):
                 y = [float(some[k][quantity]) for k in order]
-                axes[line, column].plot([x[k] for k in order], y, "o-", label=method)
+                if y:
+                    axes[line, column].plot([x[k] for k in order], y, "o-", label=method)
                 axes[line, column].set_ylabel(label)
-                axes[line, column].set_ylim(bottom=0)
     axes[1, 0].set_xlabel("duration [s], 40 x 40 mm, 10 units")
     axes[1, 1].set_xlabel("area [cm²], 3 s, 10 units on 16 cm²")
+    for each in axes.flat:
+        each.set_ylim(bottom=0)
     axes[0, 0].legend(frameon=False)
     figure.savefig(PICTURE, dpi=120)
 
