@@ -184,6 +184,19 @@ def test_what_matterports_defaults_cost():
         assert raw[re.sub(r" \([^)]*\)", "", label)] == values
 
 
+def test_long_recordings():
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    _, *rows = table_after(text, "## Long and large recordings")
+    with open(ROOT / "experiments/results/long.csv", encoding="utf-8", newline="") as file:
+        raw = list(csv.DictReader(file))
+    assert len(rows) == len(raw) and raw
+    for cells, row in zip(rows, raw, strict=True):
+        side, shares = row["side_px"], (f"{float(row[name]):.3f}" for name in ("recall", "precision", "roa"))
+        size = f"{side} x {side}", f"{float(row['duration_s']):g}", row["units"]
+        cost = f"{float(row['processor_s']):.1f}", f"{float(row['peak_gb']):.2f}"
+        assert cells == [f"`{row['method']}`", *size, *cost, *shares]
+
+
 def test_the_networks_that_come_with_muspipe():
     """Sizes and numbers of weights are those of the files."""
     text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
@@ -217,6 +230,7 @@ RESULTS = {
         ("scenario", "firings a second", "trains of"): "results/field.csv",
         ("choice", "value", "ica"): "results/ablation.csv",
         ("training", "steps", "hours"): "replicate",
+        ("method", "image [px]", "length [s]"): "results/long.csv",
         ("anchors", "sides [px]"): "results/anchors.csv",
         ("units", "1", "5"): "results/ceilings.csv",
         ("file", "preset", "trained on", "size"): "../muspipe/models/files",
