@@ -230,6 +230,7 @@ RESULTS = {
         ("scenario", "firings a second", "trains of"): "results/field.csv",
         ("choice", "value", "ica"): "results/ablation.csv",
         ("training", "steps", "hours"): "replicate",
+        ("", "1 unit", "25 units"): "replicate",
         ("method", "image [px]", "length [s]"): "results/long.csv",
         ("anchors", "sides [px]"): "results/anchors.csv",
         ("units", "1", "5"): "results/ceilings.csv",
