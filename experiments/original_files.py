@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from muspipe.errors import InputError
+from muspipe.recordings.matlab import MatFile
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.stores import listed, number, reading
 from muspipe.recordings.units import MotorUnits
@@ -100,9 +101,8 @@ def read_arrays(path, names, reverse: bool = False) -> dict[str, np.ndarray]:
         )
     with reading(path, "a MATLAB or HDF5 file"):
         if path.suffix.lower() == ".mat" and not h5py.is_hdf5(path):
-            from scipy.io import loadmat  # only here: it costs a tenth of a second
-
-            arrays = {k: v for k, v in loadmat(path, variable_names=list(names)).items() if not k.startswith("__")}
+            file = MatFile(path)
+            arrays = {name: file.values(name) for name in names if name in file.variables}
         else:
             arrays = _hdf5(path, names, reverse)
     odd = [name for name, array in arrays.items() if np.asarray(array).dtype.kind not in "biuf"]

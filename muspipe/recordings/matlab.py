@@ -65,9 +65,9 @@ class MatFile:
             self.variables = dict(self._listed(file))
 
     def values(self, name: str) -> np.ndarray | str:
-        """Of a variable that holds numbers (an array of its shape) or characters."""
+        """Of a variable that holds numbers, or truth values as numbers (an array of its shape), or characters."""
         variable = self.variables[name]
-        if variable.kind not in (*NUMERIC, "char"):
+        if variable.kind not in (*NUMERIC, "logical", "char"):
             raise ValueError(f"{name}: expected numbers or text, got a {variable.kind} array")
         with open(self._path, "rb") as file:
             stream = self._opened(file, variable.place)
