@@ -15,8 +15,8 @@ def add_method(parser: argparse.ArgumentParser, table: dict[str, Entry]) -> None
     parser.add_argument(
         "--signals",
         metavar="KIND",
-        help="how twitch trains are computed, of methods with this setting: network, least-squares, mean, or ica, the "
-        "separation's own; default: what measured best",
+        help="how twitch trains are computed, of methods with this setting: network, least-squares, mean; by hybrid "
+        "also separation, its own, or clearest, the one that twitches explain best; default: what measured best",
     )
     parser.add_argument(
         "--set",
@@ -37,9 +37,17 @@ def add_firings(parser: argparse.ArgumentParser) -> None:
     )
 
 
+ARGUMENTS = {"recording", "method", "firings", "progress", "jobs"}
+"""Of `identify` itself, which takes settings beside them."""
+
+
 def given_settings(args: argparse.Namespace) -> dict:
-    """{name: value} of --signals and --set. InputError for a --set without "="."""
+    """{name: value} of --signals and --set. InputError for a --set without "=", and of what is no setting."""
+    from muspipe.errors import InputError
     from simulator.shared.settings import parse_assignments
 
     signals = {} if args.signals is None else {"signals": args.signals}
-    return signals | parse_assignments(args.settings)
+    settings = signals | parse_assignments(args.settings)
+    for name in ARGUMENTS & settings.keys():
+        raise InputError(f"--set {name}: expected a setting of the method, of prepare. or of cut., {name} is none")
+    return settings

@@ -182,8 +182,9 @@ def bad_inputs(folder, velocity):
     yield [good, *options, *out, "--axes", "abc"], "axes: expected"
     yield [good, *options, *out, "--method", "magic"], "unknown method 'magic'"
     yield [good, *options, *out, "--method", "ica", "--signals", "network"], "method 'ica' has no setting 'signals'"
-    yield [good, *options, *out, "--method", "hybrid", "--signals", "loud"], "signals: expected one of separation"
+    yield [good, *options, *out, "--method", "hybrid", "--signals", "loud"], "signals: expected one of clearest"
     separation = [good, *options, *out, "--method", "ica", "--set"]
+    yield [*separation, "progress=1"], "--set progress: expected a setting of the method"
     yield [*separation, "min_score=nan"], "min_score: expected a number from 0, got nan"
     yield [*separation, "min_score=high"], "min_score: expected a number from 0, got 'high'"
     yield [*separation, "max_components=0"], "max_components: expected an integer from 1 to 2000, got 0"
