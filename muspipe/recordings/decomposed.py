@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def _openhdemg(path):
     except (KeyError, TypeError) as error:
         lacking = f", it lacks {error}" if isinstance(error, KeyError) else ""
         raise InputError(expected + lacking) from error
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(f"{expected}: {error}") from error
     return Decomposition(firings, [str(i) for i in range(len(firings))], n_samples / rate_hz)
 

@@ -112,8 +112,8 @@ def test_odd_recordings_are_no_error(method, kind):
     ("name", "settings", "message"),
     [
         ("stjade", {"alpha": 1.5}, "alpha: expected a number from 0 to 1, got 1.5"),
-        ("spca", {"disc_mm": 0}, r"disc_mm: expected a number above 0 \[mm\], got 0"),
-        ("velbss", {"n_components": 0}, "n_components: expected an integer from 1, got 0"),
+        ("spca", {"disc_mm": 0}, r"disc_mm: expected a number above 0 up to 1000 \[mm\], got 0"),
+        ("velbss", {"n_components": 0}, "n_components: expected an integer from 1 to 500, got 0"),
         ("stsobi", {"lags": 3}, "method 'stsobi' has no setting 'lags'; it has n_components"),
     ],
 )

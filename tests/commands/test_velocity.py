@@ -103,7 +103,7 @@ def test_warnings_are_printed_and_kept(echoes, tmp_path, capsys):
         (["--estimator", "guess"], "--estimator: expected one of kasai, loupas, got 'guess'"),
         (["--positive", "up"], "--positive: expected one of towards, away"),
         (["--ensemble-frames", "3"], "ensemble_frames: expected an even number"),
-        (["--axial-window-mm", "0"], "--axial-window-mm: expected a number above 0 [mm], got 0"),
+        (["--axial-window-mm", "0"], "--axial-window-mm: expected a number above 0 up to 100 [mm], got 0"),
         (["--band-hz", "30", "5"], "--band-hz: expected 2 values (low <= high)"),
         (["--band-hz", "5", "250"], "iq.h5: band_hz: expected less than half of 400 Hz, got 250 Hz"),
         (["--clutter-hz", "200"], "iq.h5: clutter_hz: expected less than half of 400 Hz"),

@@ -58,11 +58,15 @@ def test_what_is_shown_is_the_report(recording, fake_method, monkeypatch, capsys
 def test_until_interrupted(recording):
     """As in a terminal: the address on standard output, then Ctrl-C."""
     command = [sys.executable, "-m", "muspipe", "view", str(recording), "--method", "ica"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        url = process.stdout.readline().split()[0]
-        code, html = status(url)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # though tests run in the background
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **heard) as process:
+        try:
+            url = process.stdout.readline().split()[0]
+            code, html = status(url)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
     assert code == 200 and b"Motor units of mine.npz" in html
     with pytest.raises(urllib.error.URLError):
         status(url)

@@ -43,5 +43,5 @@ def test_wrong_territories_make_other_trains(sequence):
     np.testing.assert_array_equal(one.twitch_trains, other.twitch_trains)
     np.testing.assert_array_equal(one.territories, right.territories)
     assert not np.allclose(one.twitch_trains, right.twitch_trains, rtol=0.1)
-    with pytest.raises(InputError, match="territory_error: expected a number from 0, got -1"):
+    with pytest.raises(InputError, match="territory_error: expected a number from 0 to 10, got -1"):
         TrueTerritories(territory_error=-1)

@@ -132,5 +132,5 @@ def test_identify_by_networks(sequence, files, kind, tmp_path):
 
 
 def test_a_missing_network_is_noticed_before_the_work(sequence):
-    with pytest.raises(InputError, match="expected a file, a run folder or one of the package's networks"):
+    with pytest.raises(InputError, match="expected a file, a run folder, one of the package's networks"):
         identify(recording_of(sequence), method="deep", segmentation="no-such-network")

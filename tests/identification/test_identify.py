@@ -120,7 +120,7 @@ def test_a_network_of_another_kind_is_noticed_before_the_work(method, exchanged,
         (
             "hybrid",
             {"signals": "loud"},
-            "signals: expected one of separation, mean, least-squares, network, got 'loud'",
+            "signals: expected one of clearest, separation, mean, least-squares, network, got 'loud'",
         ),
         ("hybrid", {"ica.link_window_s": 0}, "ica.link_window_s: expected a number above 0 up to 0.1 [s], got 0"),
         ("hybrid", {"ica": 3}, "ica: expected TunedICA or a dictionary of its settings, got 3"),

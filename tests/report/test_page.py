@@ -113,7 +113,7 @@ def test_whole_and_alone(n):
 def test_equal_results_have_equal_pages():
     assert report_html([result(2)]) == report_html([result(2)])
     script, elements = plots()
-    assert len(elements) == 6 and not any(RANDOM_NAME.search(text) for text in (script, *elements.values()))
+    assert len(elements) == 8 and not any(RANDOM_NAME.search(text) for text in (script, *elements.values()))
     for i, element in enumerate(elements.values()):
         (name,) = re.findall(r'id="(muspipe-\d+)"', element)
         assert script.count(f'"{name}"') == 1, i  # where it draws into

@@ -77,7 +77,8 @@ def test_delayed_pixels_follow_the_delayed_train():
 
 def test_amplitudes():
     def peaks(scenario):
-        return simulate(SimulationConfig.scenario(scenario, n_units=4000), 1).peak_velocities
+        config = SimulationConfig.scenario(scenario, n_units=1000)
+        return np.concatenate([simulate(config, seed).peak_velocities for seed in range(4)])
 
     flat = peaks("paper")
     assert 0.5 <= flat.min() and flat.max() <= 1.5 and flat.mean() == pytest.approx(1.0, abs=0.02)

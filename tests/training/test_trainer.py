@@ -190,7 +190,7 @@ def test_initial_weights(whole, tmp_path):
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_array_equal(found[name], array)
-    with pytest.raises(InputError, match="none.h5.: expected a file, a run folder or one of the package's networks"):
+    with pytest.raises(InputError, match="none.h5.: expected a file, a run folder, one of the package's networks"):
         new_run(tmp_path / "c", settings_of(weights=str(tmp_path / "none.h5")))
     assert not (tmp_path / "c").exists()
 
