@@ -185,8 +185,8 @@ def bad_inputs(folder, velocity):
     yield [good, *options, *out, "--method", "hybrid", "--signals", "loud"], "signals: expected one of clearest"
     separation = [good, *options, *out, "--method", "ica", "--set"]
     yield [*separation, "progress=1"], "--set progress: expected a setting of the method"
-    yield [*separation, "min_score=nan"], "min_score: expected a number from 0, got nan"
-    yield [*separation, "min_score=high"], "min_score: expected a number from 0, got 'high'"
+    yield [*separation, "min_score=nan"], "min_score: expected a number from 0 to 1, got nan"
+    yield [*separation, "min_score=high"], "min_score: expected a number from 0 to 1, got 'high'"
     yield [*separation, "max_components=0"], "max_components: expected an integer from 1 to 2000, got 0"
     yield [*separation, "diameter_mm=[12, 2]"], "diameter_mm: expected 2 values (low <= high)"
     yield [*separation, "sparse.speed=1"], "method 'ica', sparse has no setting 'speed'"
