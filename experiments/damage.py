@@ -75,7 +75,7 @@ def make_sound(folder: Path, data: bool = True) -> dict[str, Path]:
         csv.writer(file).writerows([("unit", "firing_s"), *(("a", f"{s:.3f}") for s in result.firings[0])])
     if data:
         small = SimulationConfig(n_units=1, height_px=16, width_px=16, n_frames=100)
-        generate_dataset(folder / "data", small, 1, 2, 0, 6, workers=1)
+        generate_dataset(folder / "data", small, 1, 2, 2, 6, workers=1)
     others = ("iq.h5", "iq.npz", "result.h5", "emg.json", "emg.csv", "data")
     return paths | {name: folder / name for name in others}
 

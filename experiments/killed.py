@@ -32,7 +32,11 @@ from muspipe.cli import main as muspipe
 from muspipe.cli import main_train
 
 SMALL = [word for name in ("height_px=16", "width_px=16", "n_frames=100") for word in ("--set", name)]
-NETWORK = [word for name in ("gru=4", "dense_before=[8]", "dense_after=[4]") for word in ("--set", name)]
+NETWORK = [
+    word
+    for name in ("input_shape=[16,16,100,1]", "gru=4", "dense_before=[8]", "dense_after=[4]")
+    for word in ("--set", name)
+]
 TRAINING = ["--steps", "6", "--batch-size", "2", "--val-batches", "1", "--val-every", "2", "--checkpoint-minutes", "0"]
 COLUMNS = ("command", "killed", "same bytes after", "other bytes", "files left", "does not go on")
 

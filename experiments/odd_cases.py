@@ -173,7 +173,8 @@ def _train(random, sound, folder):
         words = ["muspipe-train", "preview", data, "--task", "twitch", "--out", out, "--seconds", "0.01"]
         return [*words, "--batch-size", "2"], out.stat
     words = ["muspipe-train", "twitch", "--data", data, "--out", folder / "run", "--steps", "2", "--batch-size", "2"]
-    words += ["--val-batches", "1", "--set", "gru=4", "--set", "dense_before=[8]", "--set", "dense_after=[4]"]
+    words += ["--val-batches", "1", "--set", "input_shape=[16,16,100,1]"]
+    words += ["--set", "gru=4", "--set", "dense_before=[8]", "--set", "dense_after=[4]"]
     return words, (folder / "run/summary.json").stat
 
 

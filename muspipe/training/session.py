@@ -32,6 +32,8 @@ class Session:
         self.plan, self.devices = plan, devices
         self.task = TASKS[plan.settings.task]
         self.train_epochs, self.val_epochs = _epochs(plan.settings)
+        if plan.settings.data is not None:
+            _require_fitting(self.train_epochs.dataset.config, plan.preset, plan.settings.data)
         with devices.scope():
             self.model = plan.preset.build(seed=plan.settings.seed)
 
@@ -133,3 +135,18 @@ def _epochs(settings: TrainSettings):
                 "say which with --scenario"
             )
     return tuple(map(FixedEpochs, datasets))
+
+
+def _require_fitting(config, preset, data):
+    """InputError unless the sequences of a data set are as large and long as the network takes them."""
+    height, width, n_frames = preset.input_shape[:3]
+    expected, got = f"{n_frames} frames", f"{config.n_frames}"
+    fits = config.n_frames == n_frames
+    if preset.task == "seg":
+        fits = fits and (config.height_px, config.width_px) == (height, width)
+        expected, got = f"{height} x {width} px and {expected}", f"{config.height_px} x {config.width_px} px and {got}"
+    if not fits:
+        raise InputError(
+            f"{data}: expected sequences of {expected}, as preset {preset.name} of {preset.task} takes them, got {got}: "
+            "simulate others"
+        )

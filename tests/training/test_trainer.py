@@ -233,6 +233,20 @@ def test_data_sets_that_do_not_fit(tmp_path):
     new_run(tmp_path / "other", settings_of(data=str(tmp_path / "full"), scenario="physiological"))
     with pytest.raises(InputError, match="expected scenario 'physiological', got 'paper'"):
         run(tmp_path / "other")
+    short = SimulationConfig.scenario("paper", n_frames=200, height_px=48)
+    generate_dataset(tmp_path / "short", short, 1, 4, 2, 0, workers=1)
+    new_run(tmp_path / "third", settings_of(data=str(tmp_path / "short")))
+    with pytest.raises(
+        InputError, match="expected sequences of 400 frames, as preset .* of twitch takes them, got 200"
+    ):
+        run(tmp_path / "third")
+    seg = settings_of(task="seg", preset="compact", data=str(tmp_path / "short"), options={})
+    new_run(tmp_path / "fourth", seg)
+    said = (
+        "expected sequences of 64 x 64 px and 400 frames, as preset compact of seg takes them, got 48 x 64 px and 200"
+    )
+    with pytest.raises(InputError, match=said):
+        run(tmp_path / "fourth")
 
 
 TO_BE_KILLED = """
