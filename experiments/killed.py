@@ -7,7 +7,8 @@ ends in the files of a run that nobody killed, byte for byte, and nothing else i
 
 Each command runs on a small input in a process that is forked off, and so are its workers, which saves the seconds that
 a new Python takes to load. The instant is uniform over the time that the unbroken run took; a run that ended before
-it is not counted. seconds.json (evaluate), and what training says of hours and memory, are not compared.
+it is not counted. Not compared are seconds.json (evaluate), checkpoints, and what training says of hours and memory;
+weights are compared by their checksum.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from odd_cases import fork_workers, load
 
 from muspipe.cli import main as muspipe
 from muspipe.cli import main_train
+from muspipe.models.weight_files import checksum_of
 
 SMALL = [word for name in ("height_px=16", "width_px=16", "n_frames=100") for word in ("--set", name)]
 NETWORK = [
@@ -152,13 +154,15 @@ def _in_child(words):
 
 def content(folder: Path) -> dict[str, str]:
     """{path within the folder: checksum}, "" for what is not compared."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "checkpoints"]
     return {str(path.relative_to(folder)): checksum(path) for path in files}
 
 
 def checksum(path):
-    if path.name in ("seconds.json", "history.csv", "loss.png", "summary.json") or path.parent.name == "checkpoints":
+    if path.name in ("seconds.json", "history.csv", "loss.png", "summary.json"):
         return ""
+    if path.name.endswith(".weights.h5"):  # beside the weights it says how long training took
+        return checksum_of(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -147,6 +147,6 @@ def _require_fitting(config, preset, data):
         expected, got = f"{height} x {width} px and {expected}", f"{config.height_px} x {config.width_px} px and {got}"
     if not fits:
         raise InputError(
-            f"{data}: expected sequences of {expected}, as preset {preset.name} of {preset.task} takes them, got {got}: "
-            "simulate others"
+            f"{data}: expected sequences of {expected}, as preset {preset.name} of {preset.task} takes them, "
+            f"got {got}: simulate others"
         )
