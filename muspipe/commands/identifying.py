@@ -30,13 +30,7 @@ def identify_into(folder, args, step):
     from muspipe.identification.identify import identify
     from muspipe.identification.many import load_noticing, with_doubts
 
-    reading = {
-        "frame_rate_hz": args.frame_rate,
-        "pixel_mm": args.pixel_mm,
-        "variable": args.variable,
-        "axes": args.axes,
-    }
-    recording, doubts = load_noticing(args.recording, **reading, whole=False)
+    recording, doubts = load_noticing(args.recording, **reading_of(args), whole=False)
     truth = _load_truth(args.truth, recording) if args.truth else None
     step("identifying")
     found = identify(recording, args.method, firings=args.firings, progress=step.within, **given_settings(args))
@@ -60,6 +54,16 @@ def identify_into(folder, args, step):
 
         write_report([result], folder / "report.html")
     return result, metrics
+
+
+def reading_of(args) -> dict:
+    """Arguments of `load_recording` that a command was given."""
+    return {
+        "frame_rate_hz": args.frame_rate,
+        "pixel_mm": args.pixel_mm,
+        "variable": args.variable,
+        "axes": args.axes,
+    }
 
 
 def refuse_inputs_as_outputs(args) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import sys
 from pathlib import Path
 
+from muspipe.commands.identifying import reading_of
 from muspipe.commands.methods import add_firings, add_method, given_settings
 from muspipe.identification.method import METHODS
 
@@ -54,25 +55,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _page(args) -> bytes:
     """The report of the recording."""
-    import dataclasses
-    import warnings
-
     from muspipe.identification.identify import identify
-    from muspipe.recordings.readers import load_recording
+    from muspipe.identification.many import load_noticing, with_doubts
     from muspipe.report.page import report_html
 
-    with warnings.catch_warnings(record=True) as noticed:
-        warnings.simplefilter("always", UserWarning)
-        recording = load_recording(
-            args.recording,
-            frame_rate_hz=args.frame_rate,
-            pixel_mm=args.pixel_mm,
-            variable=args.variable,
-            axes=args.axes,
-        )
-    result = identify(recording, method=args.method, firings=args.firings, **given_settings(args))
-    doubts = [str(warning.message) for warning in noticed]
-    result = dataclasses.replace(result, warnings=(*doubts, *result.warnings))
+    recording, doubts = load_noticing(args.recording, **reading_of(args), whole=False)
+    result = with_doubts(identify(recording, args.method, firings=args.firings, **given_settings(args)), doubts)
     print(f"{result.n_units} motor units found in {Path(args.recording).name}", file=sys.stderr)
     return report_html([result]).encode()
 
