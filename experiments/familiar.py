@@ -1,6 +1,6 @@
 """What recordings are like that networks and scores were made for: ranges of muspipe/identification/familiar.json.
 
-    python experiments/familiar.py                   # 6 minutes on two cores
+    python experiments/familiar.py --workers 1       # 13 minutes of one core beside other work
     python experiments/familiar.py --package         # ... and into the package
 
 1,500 recordings as those that the scores were fitted to (belief.py), of other seeds, but for those without units; the
