@@ -2,7 +2,7 @@
 
 Command: python experiments/emg_pairs.py
 Time: 1 minute on one core.
-Expected: results/emg_pairs.csv and, printed, the table of README.md, "From the scanner to openhdemg"; all pairs at
+Expected: results/emg_pairs.csv and, printed, the table of muspipe/export/README.md; all pairs at
 10 s.
 
 The EMG has 9 units at 8-13 Hz, intervals with an SD of 20 %. The ultrasound sees 7 of them, 20-40 ms later (for one

@@ -133,12 +133,13 @@ def read_csv(path):
     return dict(cells)
 
 
-def table(cells, methods=None):
+def table(cells, methods=None, cases=CASES):
     """Markdown: recall / precision / RoA (with the true discharges) of each case, by 5 / 15 units; false units where
-    there are none. methods: some of those there are."""
+    there are none. methods, cases: some of those there are."""
     methods = methods or _methods(cells)
     lines = ["| case | units | target | " + " | ".join(methods) + " |", "|---|---:|---|" + "---|" * len(methods)]
-    for name, case in CASES.items():
+    for name in cases:
+        case = CASES[name]
         for units in case.counts:
             here = {m: cells.get((name, units, m)) for m in methods}
             if not any(here.values()):

@@ -28,7 +28,7 @@ class Workers:
         None, "address of a dask scheduler, whose workers do the work instead: tcp://HOST:8786", metavar="ADDRESS"
     )
     cluster: str | None = setting(
-        None, "YAML file of a cluster that dask-jobqueue starts for the work, see README", metavar="FILE"
+        None, "YAML file of a cluster that dask-jobqueue starts for the work, see muspipe/README.md", metavar="FILE"
     )
 
     def __post_init__(self):

@@ -25,8 +25,8 @@ def test_the_table(monkeypatch, capsys, tmp_path):
     assert last == emg_pairs.table(rows).splitlines()[-1] and last.startswith("| 4 s | 7, ")
 
 
-def test_readme_shows_the_stored_numbers():
+def test_the_guide_shows_the_stored_numbers():
     rows = rows_of(ROOT / "experiments/results/emg_pairs.csv")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "muspipe/export/README.md").read_text(encoding="utf-8")
     assert emg_pairs.table(rows) in text and "20 simulations a row, 140 true pairs" in " ".join(text.split())
     assert len(rows) == 6 and {row["true_pairs"] for row in rows} == {"140"}

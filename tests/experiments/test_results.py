@@ -86,8 +86,8 @@ def test_the_reliability_is_that_of_its_file():
     share = {round(row["from"], 1): f"{row['share_true']:.0%}".replace("%", " %") for row in rows}
     text = " ".join((ROOT / "experiments/README.md").read_text(encoding="utf-8").split())
     assert f"score of 0.8-0.9 are motor units in {share[0.8]} of the cases, those of 0.3-0.4 in {share[0.3]}" in text
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert f"of those scored 0.8 to 0.9, {share[0.8]} are" in readme
+    guide = " ".join((ROOT / "muspipe/README.md").read_text(encoding="utf-8").split())
+    assert f"of those scored 0.8 to 0.9, {share[0.8]} are" in guide
 
 
 def test_summaries_of_experiments():
@@ -212,11 +212,16 @@ def test_the_networks_that_come_with_muspipe():
 
 RESULTS = {
     "README.md": {
-        ("length", "right, wrong pairs; delay off by, median and most"): "results/emg_pairs.csv",
         ("scenario", "units", "`hybrid`: recall"): "results/now_paper.csv",
         ("case", "units", "target"): "results/robustness.csv",
-        ("", "sequences: training, validation, test"): None,  # what is planned, and hours that --estimate gives
     },
+    "muspipe/export/README.md": {
+        ("length", "right, wrong pairs; delay off by, median and most"): "results/emg_pairs.csv",
+    },
+    "muspipe/README.md": {},
+    "muspipe/echoes/README.md": {},
+    "muspipe/training/README.md": {},
+    "simulator/README.md": {},
     "experiments/README.md": {
         ("SNR [dB]", "units", "recall"): "results/paper.csv",
         ("case", "units", "target"): "results/robustness.csv",
@@ -229,6 +234,7 @@ RESULTS = {
         ("scenario", "units", "stica", "stjade"): "results/field.csv",
         ("scenario", "firings a second", "trains of"): "results/field.csv",
         ("choice", "value", "ica"): "results/ablation.csv",
+        ("", "sequences: training, validation, test"): None,  # what is planned, and hours that --estimate gives
         ("training", "steps", "hours"): "replicate",
         ("", "1 unit", "25 units"): "replicate",
         ("method", "image [px]", "length [s]"): "results/long.csv",

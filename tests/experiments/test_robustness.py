@@ -80,4 +80,6 @@ def test_the_readmes_show_the_stored_numbers():
     cells = robustness.read_csv(STORED)
     text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
     assert robustness.table(cells, ["ica", "deep", "hybrid"]) in text
-    assert robustness.table(cells, ["hybrid"]) in (ROOT / "README.md").read_text(encoding="utf-8")
+    of_echoes = ("echo-30", "echo-15", "dragged-2", "dragged-5", "moving", "all", "noise-echo")
+    table = robustness.table(cells, ["hybrid"], of_echoes)
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
