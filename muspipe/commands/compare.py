@@ -140,5 +140,5 @@ def _write_maps(folder, result, reference, pairs, recording, options):
     partners = {pair.reference_unit: pair.unit for pair in pairs}
     save_maps(folder / "maps.h5", maps, recording, reference.labels, partners)
     draw_triggered_maps(result, maps, reference.labels, partners).savefig(folder / "maps.png", dpi=200)
-    regions = [region(maps.maps[pair.reference_unit]) for pair in pairs]
+    regions = [region(maps.clarity[pair.reference_unit]) for pair in pairs]
     return [float(iou(mask[None], result.territories[[p.unit]])[0, 0]) for mask, p in zip(regions, pairs, strict=True)]

@@ -24,13 +24,20 @@ class TriggeredMaps:
     """(L,) [s] from the firing"""
     n_averaged: np.ndarray
     """int64 (m,): firings whose images all lie in the recording"""
+    deviations: np.ndarray
+    """float32 (H, W): SD of each pixel's velocity over the recording"""
     best: np.ndarray
-    """int64 (m,): the lag of the map, an index, at which the tissue contracts most"""
+    """int64 (m,): the lag of the map, an index, at which some tissue contracts most clearly"""
 
     @property
     def maps(self) -> np.ndarray:
         """float32 (m, H, W): the image of each unit at its best lag."""
         return self.averages[np.arange(len(self.best)), self.best]
+
+    @property
+    def clarity(self) -> np.ndarray:
+        """float32 (m, H, W): the maps over the SD of each pixel."""
+        return over(self.maps, self.deviations)
 
 
 def triggered_maps(recording: Recording, firings: list[np.ndarray], delay_range_s=(0.0, 0.1)) -> TriggeredMaps:
@@ -50,15 +57,29 @@ def triggered_maps(recording: Recording, firings: list[np.ndarray], delay_range_
                 averages[i, k] = images[frames + step].mean(axis=0) - mean
     lags_s = steps / rate_hz
     sought = (lags_s >= delay_range_s[0]) & (lags_s <= delay_range_s[1])
-    contracting = np.square(np.maximum(averages, 0)).sum(axis=(2, 3))
-    best = np.where(sought, contracting, -1).argmax(axis=1)
-    return TriggeredMaps(averages, lags_s, n_averaged, best)
+    deviations = images.std(axis=0)
+    clearest = np.zeros((len(firings), len(steps)))
+    for i, average in enumerate(averages):
+        clearest[i] = _smooth(over(average, deviations)).max(axis=(1, 2))
+    best = np.where(sought, clearest, -np.inf).argmax(axis=1)
+    return TriggeredMaps(averages, lags_s, n_averaged, deviations, best)
+
+
+def over(averages, deviations):
+    """Mean images over the SD of each pixel: what other units leave where they move much is no larger than noise where
+    nothing moves. 0 where nothing ever moves."""
+    return np.divide(averages, deviations, out=np.zeros_like(averages), where=deviations > 0)
+
+
+def _smooth(images):
+    """Of images (..., H, W): means over 3 x 3 px."""
+    return uniform_filter(images, (0,) * (images.ndim - 2) + (3, 3))
 
 
 def region(map_: np.ndarray) -> np.ndarray:
     """bool (H, W): where a map is above half of its maximum, in one piece with that; smoothed over 3 x 3 px. Nothing
     of a map without a positive value."""
-    smooth = uniform_filter(np.asarray(map_, np.float64), 3)
+    smooth = _smooth(np.asarray(map_, np.float64))
     if not smooth.max(initial=0) > 0:
         return np.zeros(smooth.shape, bool)
     pieces, _ = label(smooth > smooth.max() / 2)

@@ -19,7 +19,8 @@ def save_maps(path, maps: TriggeredMaps, recording: Recording, labels: list[str]
         # name: (array, axes, unit, description)
         "averages": (maps.averages, "reference unit, lag, height, width", velocity, "mean images after a firing"),
         "maps": (maps.maps, "reference unit, height, width", velocity, "the mean image at map_lags"),
-        "map_lags": (maps.lags_s[maps.best], "reference unit", "s", "lag at which the tissue contracts most"),
+        "map_lags": (maps.lags_s[maps.best], "reference unit", "s", "lag at which some tissue contracts most clearly"),
+        "deviations": (maps.deviations, "height, width", velocity, "SD of each pixel's velocity over the recording"),
         "lags": (maps.lags_s, "lag", "s", "time after the firing"),
         "n_averaged": (maps.n_averaged, "reference unit", "1", "firings that were averaged"),
         "units": (units, "reference unit", "1", "number of the paired unit in the result, from 1; 0: none"),

@@ -37,6 +37,30 @@ def test_the_best_lag_is_one_of_contraction_within_the_range():
     assert later.lags_s[later.best[0]] == pytest.approx(0.125)
 
 
+def test_a_small_unit_is_not_taken_for_what_a_large_one_leaves():
+    velocity = np.zeros((12, 12, 800))
+    small, large = np.s_[0:3, 0:3], np.s_[6:12, 4:12]
+    for frame in (112, 312, 512):  # 30 ms after each firing of the small unit
+        velocity[(*small, frame)] = 1.0
+    velocity[(*large, 135)] = 8.0  # once, 87.5 ms after its first firing, and often at other times
+    velocity[(*large, np.s_[560:790:10])] = 8.0
+    maps = triggered_maps(Recording(velocity, frame_rate_hz=400, pixel_mm=0.5), [np.array([0.25, 0.75, 1.25])])
+    assert np.square(np.maximum(maps.averages[0], 0)).sum(axis=(1, 2)).argmax() == round((0.05 + 0.0875) * 400)
+    assert maps.lags_s[maps.best[0]] == pytest.approx(0.03)
+    found = region(maps.clarity[0])
+    assert found[1, 1] and not found[large].any()
+    assert maps.deviations[0, 0] == pytest.approx(np.sqrt(3 / 800 - (3 / 800) ** 2)) and maps.deviations[5, 0] == 0
+
+
+def test_small_units_among_large_ones():
+    """Their lag is that of their peak; by the image of most motion it is off by more than 10 ms in every fifth unit."""
+    sequence = simulate(SimulationConfig.scenario("physiological", n_units=15, n_frames=2400), seed=500)
+    maps = triggered_maps(recording_of(sequence, 15), sequence.firings)
+    np.testing.assert_allclose(maps.lags_s[maps.best], sequence.peak_latencies_s, atol=0.008)
+    agreement = [iou(region(m)[None], t[None])[0, 0] for m, t in zip(maps.clarity, sequence.territories, strict=True)]
+    assert np.mean(agreement) > 0.7
+
+
 def test_region_is_the_piece_of_the_maximum():
     map_ = np.zeros((20, 20))
     map_[2:7, 2:7], map_[12:17, 12:17] = 1.0, 0.9
