@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 import numpy as np
 
 from muspipe.errors import InputError
-from muspipe.export.contents import FIRING, UNIT_COLUMNS, facts, unit_table
+from muspipe.export.contents import (
+    DRIVE_COLUMNS,
+    FIRING,
+    PAIR_COLUMNS,
+    UNIT_COLUMNS,
+    drive_table,
+    facts,
+    pair_table,
+    unit_table,
+)
 from muspipe.recordings.result import Result
 from simulator.shared.files import atomic_path
 
@@ -18,7 +27,8 @@ UNKNOWN_START = datetime(1900, 1, 1, tzinfo=UTC)
 
 def save_nwb(result: Result, path, session_start: datetime | None = None) -> None:
     """Write the motor units as NWB's units: firings as `spike_times`, `territory` (H, W) and a column for each of the
-    table of units; in the processing module `ultrasound` the twitch trains (T, n). Whole or not at all.
+    table of units; in the processing module `ultrasound` the twitch trains (T, n), the drive of all together (T,)
+    and a table of the pairs' synchronisation. Whole or not at all.
 
     session_start: of the recording, with its time zone; UNKNOWN_START without. InputError where pynwb is missing.
     """
@@ -36,7 +46,9 @@ def save_nwb(result: Result, path, session_start: datetime | None = None) -> Non
     )
     if result.n_units:
         file.units = _units(pynwb, result)
-        _add_trains(pynwb, file, result)
+        module = file.create_processing_module("ultrasound", "motor units in tissue velocity")
+        for part in (_trains(pynwb, result), *_drive(pynwb, result), *_pairs(pynwb, result)):
+            module.add(part)
     with atomic_path(path) as temporary, pynwb.NWBHDF5IO(temporary, "w") as io:
         io.write(file)
 
@@ -60,16 +72,40 @@ def _units(pynwb, result):
     return units
 
 
-def _add_trains(pynwb, file, result):
-    trains = pynwb.TimeSeries(
-        name="twitch_trains",
-        data=np.ascontiguousarray(result.twitch_trains.T),
-        unit=result.velocity_unit,
+def _trains(pynwb, result):
+    described = "tissue velocity of each motor unit alone, a column a unit, in the order of the table of units"
+    return _series(pynwb, result, "twitch_trains", result.twitch_trains.T, result.velocity_unit, described)
+
+
+def _drive(pynwb, result):
+    for name, values in drive_table(result).items():
+        if name != "time_s":
+            yield _series(pynwb, result, name, values, *DRIVE_COLUMNS[name])
+
+
+def _series(pynwb, result, name, values, unit, description):
+    return pynwb.TimeSeries(
+        name=name,
+        data=np.ascontiguousarray(values),
+        unit=unit,
         rate=result.frame_rate_hz,
         starting_time=0.0,
-        description="tissue velocity of each motor unit alone, a column a unit, in the order of the table of units",
+        description=description,
     )
-    file.create_processing_module("ultrasound", "motor units in tissue velocity").add(trains)
+
+
+def _pairs(pynwb, result):
+    """The table, if there are pairs: NWB has no rows without values."""
+    values = pair_table(result)
+    if result.n_units > 1:
+        columns = [
+            pynwb.core.VectorData(
+                name=name, description=f"{PAIR_COLUMNS[name][1]} [{PAIR_COLUMNS[name][0]}]", data=data
+            )
+            for name, data in values.items()
+        ]
+        described = "synchronisation of each pair of motor units, numbered as in the table of units (its ids)"
+        yield pynwb.core.DynamicTable(name="pairs", description=described, columns=columns)
 
 
 def _pynwb():

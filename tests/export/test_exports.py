@@ -10,7 +10,7 @@ from scipy.io import loadmat
 
 from muspipe.discharges import discharge_properties, synchronisation
 from muspipe.errors import InputError
-from muspipe.export.contents import DRIVE_COLUMNS, PAIR_COLUMNS, UNIT_COLUMNS, drive_table, unit_table
+from muspipe.export.contents import DRIVE_COLUMNS, PAIR_COLUMNS, UNIT_COLUMNS, drive_table, pair_table, unit_table
 from muspipe.export.csv import TABLES, save_tables
 from muspipe.export.json import save_json
 from muspipe.export.matlab import save_mat
@@ -126,6 +126,16 @@ def test_nwb(tmp_path, n):
         trains = found.processing["ultrasound"]["twitch_trains"]
         np.testing.assert_array_equal(trains.data[()], result.twitch_trains.T)
         assert (trains.rate, trains.unit, trains.starting_time) == (400.0, "mm/s", 0.0)
+        for name in DRIVE_COLUMNS.keys() - {"time_s"}:
+            series = found.processing["ultrasound"][name]
+            np.testing.assert_array_equal(series.data[()], drive_table(result)[name])
+            assert (series.unit, series.rate) == (DRIVE_COLUMNS[name][0], 400.0)
+        parts = found.processing["ultrasound"].data_interfaces
+        assert ("pairs" in parts) == (n > 1)
+        if n > 1:
+            assert list(parts["pairs"].colnames) == list(PAIR_COLUMNS) and len(parts["pairs"]) == 3
+            for name, values in pair_table(result).items():
+                np.testing.assert_array_equal(parts["pairs"][name][:], values)
 
 
 def test_nwb_without_pynwb_says_how_to_get_it(tmp_path, monkeypatch):
