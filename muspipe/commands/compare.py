@@ -18,11 +18,11 @@ OUTPUTS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add = parser.add_argument
-    add("result", metavar="RESULT", help="result file of `muspipe identify`, .h5")
+    add("result", metavar="RESULT", help="result file, or folder of `muspipe identify`")
     add(
         "reference",
         metavar="REFERENCE",
-        help="decomposed EMG: .json of openhdemg, or .csv with columns unit and firing_s [s]; or another result, .h5",
+        help="decomposed EMG: .json of openhdemg, or .csv with columns unit and firing_s [s]; or another result",
     )
     add("--recording", metavar="FILE", help="the velocity that RESULT was found in, for spike-triggered maps")
     add("--variable", metavar="NAME", help="name of the array in that file, as for `muspipe identify`")
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0; raises InputError for what the user can mend."""
+    from muspipe.commands.report import result_file
     from muspipe.errors import InputError
     from muspipe.evaluation.reference import pair_units
     from muspipe.recordings.decomposed import load_decomposition
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     options = PairingOptions(**settings.given(args, PairingOptions))
     if args.recording and not args.out:
         raise InputError("--recording: the maps need a folder to go to: give --out DIR")
-    result, reference = Result.load(args.result), load_decomposition(args.reference)
+    result, reference = Result.load(result_file(args.result)), load_decomposition(result_file(args.reference))
     _require_common_time(args, result, reference, options)
     recording = _recording(args, result) if args.recording else None
     pairs = pair_units(result, reference, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from muspipe.errors import InputError
@@ -11,7 +12,7 @@ from muspipe.export.formats import FORMATS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("result", metavar="RESULT", help="result file of `muspipe identify`, .h5")
+    parser.add_argument("result", metavar="RESULT", help="result file, or folder of `muspipe identify`")
     formats = "; ".join(f"{name}: {format.what}" for name, format in FORMATS.items())
     parser.add_argument("--to", required=True, choices=FORMATS, help=formats)
     parser.add_argument("--out", metavar="PATH", help="where to write (default: beside RESULT, under its name)")
@@ -34,27 +35,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0; raises InputError for what the user can mend."""
+    from muspipe.commands.report import result_file
     from muspipe.outputs import check_target
     from muspipe.recordings.result import Result
 
-    format = FORMATS[args.to]
-    path = Path(args.out) if args.out else _beside(args.result, format)
+    format, given = FORMATS[args.to], result_file(args.result)
+    path = Path(args.out) if args.out else given.with_name(given.stem + format.ending)
     options = _options(args)
-    result = Result.load(args.result)
+    result = Result.load(given)
     if format.folder:
         _save_folder(format, result, path, args.overwrite)
     else:
-        check_target(path, args.overwrite, [args.result])
+        check_target(path, args.overwrite, [given])
         format.save(result, path, **options)
     n_firings = sum(map(len, result.firings))
     print(f"{path}: {result.n_units} motor units, {n_firings} firings ({format.what})")
     if args.to == "nwb" and not options:
-        print("note: the file says that the recording began in 1900, as nobody said when: --session-start TIME")
+        text = "note: the file says that the recording began in 1900, as nobody said when: --session-start TIME"
+        print(text, file=sys.stderr)
     return 0
-
-
-def _beside(result, format) -> Path:
-    return Path(result).with_name(Path(result).stem + format.ending)
 
 
 def _options(args) -> dict:

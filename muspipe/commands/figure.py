@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from simulator.shared.files import atomic_path
 
     result = Result.load(result_file(args.result))
-    truth = Result.load(args.truth) if args.truth else None
+    truth = Result.load(result_file(args.truth)) if args.truth else None
     figure = draw_identification(result, truth, units=units, window_s=args.window)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=200)

@@ -78,6 +78,8 @@ def _run_one(args):
 
 
 def _print_summary(args, result):
+    from muspipe.discharges import discharge_properties
+
     height, width = result.image_shape
     print(
         f"{result.n_units} motor unit{'' if result.n_units == 1 else 's'} found in {args.recording} "
@@ -85,9 +87,10 @@ def _print_summary(args, result):
     )
     if result.n_units:
         print("\nunit   x [mm]   y [mm]  diameter [mm]  firings  rate [Hz]  score")
-    rows = zip(result.centres_mm, result.diameters_mm, result.firings, result.scores, strict=True)
-    for number, ((y_mm, x_mm), diameter_mm, firings_s, score) in enumerate(rows, start=1):
-        rate = f"{(len(firings_s) - 1) / (firings_s[-1] - firings_s[0]):.1f}" if len(firings_s) > 1 else "-"
+    rates_hz = discharge_properties(result.firings)["rate_hz"]  # as in the report and the exports
+    rows = zip(result.centres_mm, result.diameters_mm, result.firings, rates_hz, result.scores, strict=True)
+    for number, ((y_mm, x_mm), diameter_mm, firings_s, rate_hz, score) in enumerate(rows, start=1):
+        rate = "-" if math.isnan(rate_hz) else f"{rate_hz:.1f}"
         print(f"{number:4}  {x_mm:7.1f}  {y_mm:7.1f}  {diameter_mm:13.1f}  {len(firings_s):7}  {rate:>9}  {score:5.2f}")
     _print_activity(result)
 

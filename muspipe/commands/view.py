@@ -55,14 +55,23 @@ def run(args: argparse.Namespace) -> int:
 
 def _page(args) -> bytes:
     """The report of the recording."""
+    from muspipe.commands.showing import shown_steps
     from muspipe.identification.identify import identify
     from muspipe.identification.many import load_noticing, with_doubts
     from muspipe.report.page import report_html
 
-    recording, doubts = load_noticing(args.recording, **reading_of(args), whole=False)
-    result = with_doubts(identify(recording, args.method, firings=args.firings, **given_settings(args)), doubts)
-    print(f"{result.n_units} motor units found in {Path(args.recording).name}", file=sys.stderr)
-    return report_html([result]).encode()
+    with shown_steps("reading", 3) as step:
+        recording, doubts = load_noticing(args.recording, **reading_of(args), whole=False)
+        step("identifying")
+        found = identify(recording, args.method, firings=args.firings, progress=step.within, **given_settings(args))
+        result = with_doubts(found, doubts)
+        step("reporting")
+        page = report_html([result]).encode()
+    plural = "" if result.n_units == 1 else "s"
+    print(f"{result.n_units} motor unit{plural} found in {Path(args.recording).name}", file=sys.stderr)
+    for warning in result.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+    return page
 
 
 def server_of(port: int):

@@ -9,7 +9,7 @@ WINDOW_S = 0.4
 
 DRIVE_PROPERTIES = {
     "n_firings": ("1", "firings of all units nearest to this frame: the cumulative spike train"),
-    "drive_hz": ("Hz", f"the same a second, under a Hann window of {WINDOW_S:g} s"),
+    "drive_hz": ("Hz", f"firings of all units a second, under a Hann window of {WINDOW_S:g} s"),
 }
 """What `drive_properties` gives: (unit, description)."""
 

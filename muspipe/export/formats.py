@@ -29,5 +29,5 @@ FORMATS = {
     "mat": Format("MATLAB, v5", ".mat", "muspipe.export.matlab:save_mat"),
     "json": Format("one JSON object", ".json", "muspipe.export.json:save_json"),
     "openhdemg": Format("as openhdemg 0.1 saves", ".openhdemg.json", "muspipe.export.openhdemg:save_openhdemg"),
-    "nwb": Format("Neurodata Without Borders, needs pynwb", ".nwb", "muspipe.export.nwb:save_nwb"),
+    "nwb": Format("Neurodata Without Borders", ".nwb", "muspipe.export.nwb:save_nwb"),
 }

@@ -87,7 +87,7 @@ def _velbss():
 
 METHODS = {
     "deep": Entry("a network finds territories, another their twitch trains", _deep),
-    "hybrid": Entry("blind source separation, joined by the territories that a network sees beyond it", _hybrid),
+    "hybrid": Entry("what blind source separation and a network find, each judged by the data", _hybrid),
     "ica": Entry("tuned blind source separation, which needs no network and starts sooner", _ica),
     "stica": Entry("spatio-temporal ICA as published, for comparison", _stica),
     "stjade": Entry("the same by joint diagonalisation of cumulants", _stjade),

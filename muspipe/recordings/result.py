@@ -272,7 +272,7 @@ class Result(MotorUnits):
         """Read a result file. Raises InputError for a missing, damaged or other file."""
         path = Path(path)
         if not path.is_file():
-            raise InputError(f"{path}: expected a result file, {'it is a folder' if path.is_dir() else 'no such file'}")
+            raise InputError(f"{path}: {'expected a result file, it is a folder' if path.is_dir() else 'no such file'}")
         with _reading(path), h5py.File(path, "r") as file:
             if file.attrs.get("format") != FORMAT:
                 raise InputError(f"{path}: expected a muspipe result, got another HDF5 file")

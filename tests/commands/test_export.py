@@ -23,8 +23,9 @@ def test_every_format_goes_beside_the_result(result, capsys, to):
         pytest.importorskip("pynwb")
     assert main(["export", str(result), "--to", to]) == 0
     made_path = result.parent / f"result{FORMATS[to].ending}"
-    assert f"{made_path}: 3 motor units, " in (said := capsys.readouterr().out) and "firings" in said
-    assert ("began in 1900" in said) == (to == "nwb")
+    said, err = capsys.readouterr()
+    assert f"{made_path}: 3 motor units, " in said and "firings" in said
+    assert ("began in 1900" in err) == (to == "nwb")
     assert names(result.parent) == sorted(["result.h5", made_path.name])
     assert made_path.is_dir() == FORMATS[to].folder
     # not twice, unless told so
@@ -33,12 +34,19 @@ def test_every_format_goes_beside_the_result(result, capsys, to):
     assert main(["export", str(result), "--to", to, "--overwrite"]) == 0
 
 
+def test_the_folder_of_identify_stands_for_its_result(result, capsys):
+    assert main(["export", str(result.parent), "--to", "json"]) == 0
+    assert names(result.parent) == ["result.h5", "result.json"]
+    assert main(["compare", str(result.parent), str(result.parent)]) == 0
+    assert "of 3 units" in capsys.readouterr().out
+
+
 def test_another_place_and_the_date_of_the_session(result, tmp_path, capsys):
     pynwb = pytest.importorskip("pynwb")
     path = tmp_path / "mine.nwb"
     start = "2026-05-01T10:00:00+02:00"
     assert main(["export", str(result), "--to", "nwb", "--out", str(path), "--session-start", start]) == 0
-    assert "1900" not in capsys.readouterr().out
+    assert "1900" not in capsys.readouterr().err
     with pynwb.NWBHDF5IO(path, "r") as io:
         assert io.read().session_start_time.isoformat() == start
 
@@ -46,7 +54,7 @@ def test_another_place_and_the_date_of_the_session(result, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("nothing.h5 --to mat", "nothing.h5: expected a result file, no such file"),
+        ("nothing.h5 --to mat", "nothing.h5: no such file"),
         ("result.h5 --to pdf", "invalid choice: 'pdf'"),
         ("result.h5", "--to"),
         ("result.h5 --to mat --out result.h5 --overwrite", "would replace what is read"),

@@ -1,6 +1,8 @@
 """`muspipe identify`: what it writes, what it prints, and that bad input leaves one line and an untouched folder."""
 
+import argparse
 import csv
+import dataclasses
 import errno
 import json
 import os
@@ -16,6 +18,7 @@ import pytest
 
 from muspipe import Result
 from muspipe.cli import main
+from muspipe.commands.identify import _print_summary
 from muspipe.outputs import output_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +80,14 @@ def test_files_and_summary(recording, tmp_path, capsys, fake_method):
     assert str(out / "figure.png") in text and str(out / "report.html") in text and "metrics.json" not in text
     page = (out / "report.html").read_text()
     assert "1 motor unit found by fake" in page and "recording.h5" in page
+
+
+def test_the_rate_in_the_terminal_is_that_of_the_report(truth, capsys):
+    """Mean of the instantaneous rates: of intervals of 50 and 100 ms 20 and 10 Hz; 2 intervals in 150 ms were 13.3."""
+    result = dataclasses.replace(Result.load(truth), firings=[[0.05, 0.1, 0.2], []])
+    _print_summary(argparse.Namespace(recording="a.h5"), result)
+    first, second = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("   "))
+    assert (first[4:6], second[4:6]) == (["3", "15.0"], ["0", "-"])
 
 
 def test_firings_by_the_rule_that_is_asked_for(recording, tmp_path, capsys, fake_method):
@@ -191,7 +202,7 @@ def bad_inputs(folder, velocity):
     yield [*separation, "diameter_mm=[12, 2]"], "diameter_mm: expected 2 values (low <= high)"
     yield [*separation, "sparse.speed=1"], "method 'ica', sparse has no setting 'speed'"
     yield [good, *options, *out, "--set", "signals"], "--set: expected NAME=VALUE, got 'signals'"
-    yield [good, *options, *out, "--truth", folder / "none.h5"], "none.h5: expected a result file"
+    yield [good, *options, *out, "--truth", folder / "none.h5"], "none.h5: no such file"
     yield [good, *options, *out, "--truth", good], "cannot be read as a muspipe result"
     yield [good, *options, "--out", folder / "file"], "expected a folder for the output"
     yield [good, *options, "--out", folder / "file/out"], "nothing was written (result.h5, firings.csv"

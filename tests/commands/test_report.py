@@ -35,7 +35,7 @@ def test_page_of_several(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["report", "missing.h5"], "missing.h5: expected a result file, no such file"),
+        (["report", "missing.h5"], "missing.h5: no such file"),
         (["report", "dir", "--out", "a.pdf"], "a.pdf: expected a file ending in .html or .htm, got .pdf"),
         (["report", "dir", "--out", "no/a.html"], "no folder no"),
         (["figure", "dir", "--out", "a.jpg"], "expected a file ending in .png, .pdf or .svg, got .jpg"),

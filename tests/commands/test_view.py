@@ -55,6 +55,15 @@ def test_what_is_shown_is_the_report(recording, fake_method, monkeypatch, capsys
     assert [path.name for path in recording.parent.iterdir()] == ["mine.npz"]
 
 
+def test_what_was_noticed_is_told_in_the_terminal_too(tmp_path, velocity, fake_method, monkeypatch, capsys):
+    velocity[..., 50] = velocity[..., 49]
+    np.savez(tmp_path / "twice.npz", velocity=velocity, frame_rate_hz=400, pixel_mm=0.5)
+    monkeypatch.setattr("http.server.ThreadingHTTPServer.serve_forever", lambda server: None)
+    assert main(["view", str(tmp_path / "twice.npz"), "--method", "fake"]) == 0
+    said = capsys.readouterr().err
+    assert "1 motor unit found in twice.npz" in said and "note: 1 of 100 frames repeat the one before" in said
+
+
 def test_until_interrupted(recording):
     """As in a terminal: the address on standard output, then Ctrl-C."""
     command = [sys.executable, "-m", "muspipe", "view", str(recording), "--method", "ica"]
