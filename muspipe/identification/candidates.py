@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from muspipe.baselines.ica import Separation
 from muspipe.baselines.shapes import dilate, solidity
 from muspipe.firings.maxima import running_mean
+from muspipe.identification.dots import without_rims
 from muspipe.identification.majority import majority
 from muspipe.leastsquares import fit_signals
 from muspipe.recordings.recording import Recording
@@ -80,6 +81,8 @@ def joined(recording: Recording, seen, separated) -> Candidates:
     """Candidates from (territories (n, H, W), scores (n,)) of the network and (territories, scores, trains (n, T)) of
     the separation."""
     (masks, scores), (shapes, own_scores, own_trains) = seen, separated
+    velocity = recording.velocity.reshape(-1, recording.n_frames)
+    masks, shapes = (without_rims(velocity, either, recording.pixel_mm) for either in (masks, shapes))
     likeness = iou(masks, shapes)
     rows, columns = linear_sum_assignment(likeness, maximize=True)
     same = likeness[rows, columns] > SAME_IOU
@@ -96,7 +99,6 @@ def joined(recording: Recording, seen, separated) -> Candidates:
     trains[rows], trains[len(masks) :] = own_trains[columns], own_trains[alone]
     agreement = np.zeros(len(all_shapes))
     agreement[rows] = likeness[rows, columns]
-    velocity = recording.velocity.reshape(-1, recording.n_frames)
     signals = fit_signals(flat(all_shapes), velocity, ridge=1e-2)
     if len(rows):
         first = np.concatenate([rows, np.setdiff1d(np.arange(len(all_shapes)), rows)])

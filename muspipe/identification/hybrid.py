@@ -2,7 +2,8 @@
 
 Both look for territories. Where the separation's model holds, its shapes follow the data to the pixel and it finds
 nearly everything; where tissue is dragged along, it does not, and the network has seen such worlds. What either finds
-is a candidate; `belief` says from what the data show of it how likely it is a motor unit, and that is its score.
+is a candidate; `belief` says from what the data show of it how likely it is a motor unit, and that is its score. Copies
+and parts of likelier units are dropped.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from muspipe.baselines.ica import TunedICA
 from muspipe.identification.belief import belief
 from muspipe.identification.candidates import Candidates, correlations, features, joined
+from muspipe.identification.parts import borrowed
 from muspipe.identification.signals import SIGNALS, clearest, trains_of, twitch_networks
 from muspipe.identification.windows import find_territories
 from muspipe.models import pretrained
@@ -50,6 +52,12 @@ class Hybrid:
     same_iou: float = setting(0.8, "of two units with a higher IoU the less likely one is dropped", least=0, most=1)
     copy_iou: float = setting(0.4, "likewise of two with a higher IoU whose signals are alike", least=0, most=1)
     copy_correlation: float = setting(0.8, "signals with a higher correlation are alike", least=-1, most=1)
+    part_share: float = setting(
+        0.8, "a unit that shares more of its pixels with a likelier one may be a part of it", least=0, most=1
+    )
+    part_borrowed: float = setting(
+        0.9, "it is if so much of its signal is made of likelier units', shifted by up to 10 ms", least=0, most=1
+    )
     ica: TunedICA = setting(_separation, "the separation", argument=False)
 
     def __post_init__(self):
@@ -67,6 +75,7 @@ class Hybrid:
         kept = kept[np.argsort(-likely[kept], kind="stable")]
         if len(kept):
             kept = kept[self._distinct(found.shapes[kept], found.signals[kept])]
+            kept = kept[self._whole(found.shapes[kept], found.signals[kept], recording.frame_rate_hz)]
         if not len(kept):
             return dataclasses.replace(MotorUnits.none(recording), warnings=warnings)
         territories = found.shapes[kept]
@@ -78,6 +87,10 @@ class Hybrid:
         shared = iou(shapes, shapes)
         copies = (shared > self.copy_iou) & (correlations(signals) > self.copy_correlation)
         return first_of((shared > self.same_iou) | copies)
+
+    def _whole(self, shapes, signals, frame_rate_hz):
+        """bool (n,): which of the units are no part of likelier ones. They are given likeliest first."""
+        return borrowed(shapes, signals, frame_rate_hz, self.part_share) <= self.part_borrowed
 
     @property
     def _kind(self):

@@ -110,6 +110,19 @@ def test_a_unit_drawn_twice_is_one(sequence, recording):
     assert Told(sees=seen, min_score=0.0, copy_iou=0.6).find(recording).n_units == 7
 
 
+def test_a_part_of_a_unit_is_none(sequence, recording):
+    """The upper half of the largest unit: too small for a copy, but its signal is that of the whole."""
+    whole = sequence.territories[sequence.territories.sum(axis=(1, 2)).argmax()]
+    half = whole & (np.arange(64) < np.median(np.nonzero(whole)[0]))[:, None]
+    seen = np.concatenate([sequence.territories, half[None]])
+
+    def n_units(**settings):
+        return Told(ica=Blind(), sees=seen, min_score=0.0, **settings).find(recording).n_units
+
+    assert n_units(part_borrowed=0.5) == 6
+    assert n_units(part_borrowed=1.0) == n_units(part_borrowed=0.5, part_share=1.0) == 7
+
+
 def test_nothing_moves(recording):
     units = Told().find(recording.with_velocity(np.zeros((64, 64, 400), np.float32)))
     assert units.territories.shape == (0, 64, 64) and units.twitch_trains.shape == (0, 400)
