@@ -212,12 +212,12 @@ def test_comparisons_of_methods(metrics, script, tmp_path):
         assert out.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("contraction", "roa"), [("positive", 1), ("negative", 0)])
-def test_the_preparation_reaches_the_oracle(data, contraction, roa):
+@pytest.mark.parametrize(("contraction", "agree"), [("positive", True), ("negative", False)])
+def test_the_preparation_reaches_the_oracle(data, contraction, agree):
     """Upside down, the one unit of the first sequence peaks where it relaxes fastest."""
     settings = {"signals": "least-squares", "prepare.contraction": contraction}
     (row,) = run._rows(str(data), "test", "twitch-true", settings, [(0, np.inf)], firings="paper")
-    assert (row["roa"] == 1) == (roa == 1)
+    assert (row["roa"] == 1) == agree
 
 
 def test_sequences_are_in_the_order_of_the_cells_and_those_not_asked_for_are_left_out(data, tmp_path, monkeypatch):

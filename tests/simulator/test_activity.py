@@ -182,6 +182,6 @@ def test_firings_of_a_unit_that_join_others_are_sorted():
 
 
 def test_firings_of_others_just_before_are_counted():
-    """Within 20 ms: of unit 0 none is before 0.1 s, one (0.10 s) before 0.115 s of unit 1, and so on; own ones are not."""
+    """Within 20 ms: unit 0 fires twice before unit 1 does at 0.115 s; a unit's own firings do not count."""
     firings_s, unit = np.array([0.100, 0.110, 0.200, 0.115, 0.135, 0.230]), np.array([0, 0, 0, 1, 1, 1])
     assert concurrent_firings(firings_s, unit, 0.02).tolist() == [0, 0, 0, 2, 0, 0]
