@@ -114,3 +114,19 @@ def test_cumulative_spike_train_and_drive():
     drive = smoothed_drive(one, 100.0)
     assert drive.sum() / 100 == pytest.approx(1)  # a firing is one firing
     assert drive[100] == drive.max() and drive[79] == drive[121] == 0 and drive[81] > 0
+
+
+def test_a_firing_counts_in_the_nearest_sample():
+    assert cumulative_spike_train([np.array([0.26])], 4, 10.0).tolist() == [0, 0, 0, 1]
+
+
+def test_the_last_bin_is_as_wide_as_the_others():
+    """From 4.5 to 5.5 ms."""
+    _, counts = cross_histogram([1.0], [1.0054, 1.0056], longest_lag_s=0.005)
+    assert counts.tolist() == [0] * 10 + [1]
+
+
+def test_in_a_short_recording_chance_is_that_of_lags_up_to_half_of_it():
+    """0.1 s: lags from 20 to 50 ms. That of 40 ms is shown for 0.06 s, and 11 of the 60 ms are about zero."""
+    found = synchronisation([np.array([0.02]), np.array([0.06, 0.075])], 0.1)
+    assert found["n_by_chance"][0] == pytest.approx(11 / 60 / 0.6)

@@ -99,6 +99,7 @@ def test_pairing_is_the_largest():
 def test_ends_can_be_neutral():
     assert rate_of_agreement([0.01, 0.5], [0.5], neutral_before_s=0.02) == 1
     assert rate_of_agreement([0.01, 0.5], [0.5]) == 1 / 2
+    assert rate_of_agreement([0.02, 0.5], [0.5], neutral_before_s=0.02) == 1 / 2
     assert rate_of_agreement([0.5, 0.99], [0.5], neutral_after_s=0.98) == 1
 
 
@@ -155,3 +156,38 @@ def test_only_unmatched_firings_near_the_ends_are_neutral():
     for extra, expected in ((0.985, 1.0), (0.955, 0.9)):
         got = compare(units(true, wave), units(true, wave, [np.append(peaks, extra)]))
         assert got["roa_discharges"] == pytest.approx(expected)
+
+
+def test_matching_prefers_more_pairs_to_the_largest_sum():
+    """Two masks that are found exactly, IoU 2 together, against three pairs that share 14 of 26 pixels each."""
+    spans = [range(0, 20), range(6, 26), range(12, 32), range(18, 38)]
+    masks = np.array([mask(*span, width=38) for span in spans])
+    pairs = zip(*(x.tolist() for x in match_territories(masks[:3], masks[1:])), strict=True)
+    assert list(pairs) == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_of_as_many_pairs_those_with_the_best_overlap_are_taken():
+    """Either way two pairs; IoU 3/5 each, or 1."""
+    masks = np.array([mask(0, 1, 2, 3), mask(1, 2, 3, 4)])
+    assert iou(masks, masks)[0, 1] == 3 / 5
+    assert [x.tolist() for x in match_territories(masks, masks[::-1])] == [[0, 1], [1, 0]]
+
+
+def test_compare_uses_the_matched_units_trains():
+    """The first of either side is nobody's match, and fires half as often."""
+    time_s = np.arange(400) / 400
+    slow, quick = (np.cos(2 * np.pi * hz * time_s) for hz in (5, 10))
+    found = units(np.array([mask(9), mask(0, 1)]), np.stack([slow, quick]))
+    true = units(np.array([mask(6), mask(0, 1)]), np.stack([slow, quick]))
+    assert compare(found, true, "paper")["roa"] == compare(units(found.territories[1:], quick[None]), true)["roa"] == 1
+    assert compare(found, units(true.territories[1:], quick[None]), "paper")["roa"] == 1
+
+
+def test_the_rule_is_for_the_true_trains_too():
+    """Ripples of noise on the true train: the paper's rule takes them for firings."""
+    time_s = np.arange(400) / 400
+    clean = sum(twitch_velocity(time_s - t, 0.05, 0.6) for t in (0.08, 0.3, 0.47, 0.71))[None]
+    noisy = clean + 0.1 * np.random.default_rng(2).standard_normal(400)
+    true = mask(0, 1)[None]
+    assert compare(units(true, clean), units(true, noisy), "discharges")["roa"] == 1
+    assert compare(units(true, clean), units(true, noisy), "paper")["roa"] < 0.6

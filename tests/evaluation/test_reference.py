@@ -5,7 +5,7 @@ import pytest
 
 from experiments.emg_pairs import decomposition, result_of, simulated, trains
 from muspipe.errors import InputError
-from muspipe.evaluation.reference import COLUMNS, Agreement, pair_units
+from muspipe.evaluation.reference import COLUMNS, Agreement, _assigned, pair_units
 from muspipe.evaluation.reference_options import PairingOptions
 
 REGULAR_S = np.array([0.5, 0.62, 0.71, 0.83, 0.9, 1.02, 1.1])
@@ -129,3 +129,44 @@ def test_nobody_to_pair():
 def test_options_are_checked(option, says):
     with pytest.raises(InputError, match=says):
         PairingOptions(**option)
+
+
+def test_jitter_is_the_sd_of_the_lags():
+    """Lags of 27 and 33 ms, four of one and three of the other: off their mean by 3 times 4/7 and 3/7 of 6 ms."""
+    late = REGULAR_S + 0.030 + 0.003 * np.array([1, -1, 1, -1, 1, -1, 1])
+    pair = one_pair(late, REGULAR_S, delay_range_ms=(30, 30))
+    expected_ms = np.sqrt((4 * (6 * 3 / 7) ** 2 + 3 * (6 * 4 / 7) ** 2) / 6)
+    assert pair.row(["1"])["jitter_ms"] == pytest.approx(expected_ms)
+
+
+@pytest.mark.parametrize(("lonely_s", "counts"), [(0.015, False), (0.025, True), (1.975, True), (1.985, False)])
+def test_firings_near_the_ends_count_for_neither(lonely_s, counts):
+    """Of an ultrasound of 2 s; the reference begins before and ends after it."""
+    a = np.sort(np.r_[lonely_s, REGULAR_S + 0.045])
+    assert one_pair(a, 3.0 + REGULAR_S, start_s=3.0).agreement.n_only_unit == counts
+
+
+@pytest.mark.parametrize(("lonely_s", "counts"), [(1.22, True), (1.24, False)])
+def test_the_end_of_the_reference_is_seen_later_by_the_delay(lonely_s, counts):
+    """It ends at 4.2 s of its own clock, 1.2 s of ours; discharges until then peak until 1.23 s."""
+    a, reference = np.r_[REGULAR_S + 0.030, lonely_s], decomposition([3.0 + REGULAR_S], 4.2)
+    (pair,) = pair_units(result_of([a], 2.0), reference, PairingOptions(start_s=3.0, delay_range_ms=(30, 30)))
+    assert pair.agreement.n_only_unit == counts
+
+
+def test_one_late_firing_does_not_move_the_delay():
+    """The delay is the median lag: six of 30 ms and one of 40."""
+    late = REGULAR_S + 0.030 + np.array([0, 0, 0, 0.010, 0, 0, 0])
+    for delay in ("each", "one"):
+        assert one_pair(late, REGULAR_S, delay=delay).agreement.delay_s == pytest.approx(0.030)
+
+
+def test_the_common_delay_is_finer_than_the_bins_and_within_its_range():
+    assert one_pair(REGULAR_S + 0.03037, REGULAR_S, delay="one").agreement.delay_s == pytest.approx(0.03037)
+    fixed = one_pair(REGULAR_S + 0.030, REGULAR_S, delay="one", delay_range_ms=(25, 25))
+    assert fixed.agreement.delay_s == pytest.approx(0.025)
+
+
+def test_pairs_that_agree_too_little_do_not_take_another_ones_partner():
+    """One pair of 0.5, or two of 0.28, which are less than the least."""
+    assert _assigned(np.array([[0.5, 0.28], [0.28, 0.0]]), PairingOptions(least_roa=0.3)) == [(0, 0)]

@@ -210,3 +210,26 @@ def test_comparisons_of_methods(metrics, script, tmp_path):
         assert f"| 10 | 1 | {shown} | {shown} |" in out.read_text()
     else:
         assert out.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("contraction", "agree"), [("positive", True), ("negative", False)])
+def test_the_preparation_reaches_the_oracle(data, contraction, agree):
+    """Upside down, the one unit of the first sequence peaks where it relaxes fastest."""
+    settings = {"signals": "least-squares", "prepare.contraction": contraction}
+    (row,) = run._rows(str(data), "test", "twitch-true", settings, [(0, np.inf)], firings="paper")
+    assert (row["roa"] == 1) == agree
+
+
+def test_sequences_are_in_the_order_of_the_cells_and_those_not_asked_for_are_left_out(data, tmp_path, monkeypatch):
+    """A journal that holds more, of 10 dB before no noise, and is gone on with."""
+    monkeypatch.setattr(
+        run,
+        "_run",
+        lambda tasks, *_: [[{"index": i, "snr_db": run._json_number(snr), "n_true": 1} for i, snr in tasks]],
+    )
+    monkeypatch.setattr(run, "summarise", lambda identity, rows: [(row["snr_db"], row["index"]) for row in rows])
+    assert len(run.evaluate(data, "ica", tmp_path, snrs_db=(10, np.inf))) == 12
+    assert run.evaluate(data, "ica", tmp_path, snrs_db=(10, np.inf), limit=1) == [
+        *(("inf", i) for i in range(6)), *((10.0, i) for i in range(6))
+    ]  # fmt: skip
+    assert run.evaluate(data, "ica", tmp_path, snrs_db=(np.inf,), limit=1) == [("inf", i) for i in range(6)]

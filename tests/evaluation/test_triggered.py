@@ -79,3 +79,16 @@ def test_maps_of_simulated_units_lie_on_their_territories():
     np.testing.assert_allclose(latencies_s, sequence.peak_latencies_s, atol=0.006)
     agreement = [iou(region(m)[None], t[None])[0, 0] for m, t in zip(maps.maps, sequence.territories, strict=True)]
     assert min(agreement) > 0.5 and np.mean(agreement) > 0.75
+
+
+def test_all_images_of_a_firing_must_lie_in_the_recording():
+    """At 400 Hz from 20 frames before it to 60 after it: of 400 frames those about frames 20 to 339."""
+    recording = Recording(np.arange(64 * 400.0).reshape(8, 8, 400), frame_rate_hz=400, pixel_mm=0.5)
+    assert triggered_maps(recording, [np.array([19, 20, 339, 340]) / 400]).n_averaged.tolist() == [2]
+
+
+def test_region_is_no_single_bright_pixel():
+    """Over 3 x 3 px a pixel of 3 is as bright as 1/3, a patch of 1 in its middle as 1."""
+    map_ = np.zeros((20, 20))
+    map_[2:7, 2:7], map_[14, 14] = 1.0, 3.0
+    assert region(map_)[4, 4] and not region(map_)[10:].any()

@@ -6,6 +6,7 @@ import pytest
 
 from simulator import SimulationConfig
 from simulator.activity import (
+    concurrent_firings,
     draw_firings,
     peak_latency_s,
     renewal_trains,
@@ -153,3 +154,34 @@ def test_delay_shifts_the_train():
 
 def test_firings_far_outside_do_not_matter():
     np.testing.assert_array_equal(train([-0.5, 0.2, 1.5]), train([0.2]))
+
+
+def test_a_twitch_from_before_the_first_frame_goes_on():
+    """Fired 20 ms before the first frame, at 400 Hz: frame k is 8 frames later."""
+    np.testing.assert_allclose(
+        train([-0.02]), 2.0 * twitch_velocity((np.arange(400) + 8) / 400, 0.05, 0.625), atol=2e-5
+    )
+
+
+def test_each_twitch_has_its_own_amplitude():
+    """That of a firing outside, the first, is nobody else's."""
+    got = train([-0.9, 0.1, 0.5], amplitudes=np.array([7.0, 1.0, 3.0]))
+    np.testing.assert_allclose(got, train([0.1]) + 3 * train([0.5]), atol=1e-5)
+
+
+def test_no_firing_after_the_end():
+    times_s = renewal_trains(np.random.default_rng(2), np.full(100, 10.0), CONFIG)
+    assert np.nanmax(times_s) < CONFIG.duration_s == 1.0
+
+
+def test_firings_of_a_unit_that_join_others_are_sorted():
+    """All are moved, by a jitter as wide as an interval."""
+    config = SimulationConfig.scenario("paper", synchronisation_jitter_s=0.01)
+    firings_s, unit = draw_firings(np.random.default_rng(9), np.full(3, 13.0), 1.0, config)
+    assert all((np.diff(firings_s[unit == k]) >= 0).all() for k in range(3))
+
+
+def test_firings_of_others_just_before_are_counted():
+    """Within 20 ms: unit 0 fires twice before unit 1 does at 0.115 s; a unit's own firings do not count."""
+    firings_s, unit = np.array([0.100, 0.110, 0.200, 0.115, 0.135, 0.230]), np.array([0, 0, 0, 1, 1, 1])
+    assert concurrent_firings(firings_s, unit, 0.02).tolist() == [0, 0, 0, 2, 0, 0]

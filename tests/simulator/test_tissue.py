@@ -100,3 +100,11 @@ def test_cut_territories_respond_as_in_a_larger_image(scenario):
     expected = response_maps(centres_mm + 10.0, diameters_mm, angles, nodes_s, large)[:, :, 16:80, 16:80]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert np.abs(found[:3]).max(axis=(1, 2, 3)).min() > 0.5
+
+
+def test_no_disc_lies_in_layers_that_are_no_muscle():
+    """4 mm at the top and 6 mm at the bottom of 40 mm."""
+    centres_mm, diameters_mm = draw_discs(np.random.default_rng(1), 2000, PAPER, (4.0, 6.0))
+    top_mm, bottom_mm = centres_mm[:, 0] - diameters_mm / 2, centres_mm[:, 0] + diameters_mm / 2
+    assert top_mm.min() == pytest.approx(4, abs=0.2) and bottom_mm.max() == pytest.approx(34, abs=0.2)
+    assert top_mm.min() >= 4 and bottom_mm.max() <= 34

@@ -11,7 +11,7 @@ from muspipe.models.base import freeze
 from muspipe.training.devices import OneDevice
 from muspipe.training.run_folder import new_run
 from muspipe.training.run_settings import TrainSettings
-from muspipe.training.schedules import SCHEDULES, get_schedule, make_optimizer
+from muspipe.training.schedules import SCHEDULES, Phase, get_schedule, make_optimizer
 from muspipe.training.session import Session
 from tests.training.small_runs import FakeDevice, settings_of
 
@@ -124,3 +124,17 @@ def test_the_papers_resnet_is_frozen_whole():
 def _differs(kept, leaves, name):
     (layer,) = [layer for layer in leaves if layer.name == name]
     return any(not np.array_equal(one, other) for one, other in zip(kept, layer.get_weights(), strict=True))
+
+
+def test_examples_before_a_part_are_counted():
+    """Phases of 20, 180, 300 and 100 thousand steps, of which a hundredth or all are taken."""
+    schedule = get_schedule("seg", "paper")
+    later = schedule.part("all").part("fine")
+    assert (schedule.part("all").before, later.before, later.scaled(4_000).before) == (20_000, 200_000, 2_000)
+
+
+def test_a_warm_rate_rises_from_a_hundredth_and_falls_to_one():
+    """100 steps, the first 10 of them warm; half of the other 90 later it is midway, and a hundredth at the end."""
+    phase = Phase("all", 100, 1.0, warmup=0.1, cosine=True)
+    rate = make_optimizer(phase)._learning_rate
+    assert [float(rate(step)) for step in (0, 10, 55, 100)] == pytest.approx([0.01, 1, 0.505, 0.01], abs=1e-5)
