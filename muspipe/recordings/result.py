@@ -235,7 +235,7 @@ class Result(MotorUnits):
                 array = getattr(self, name).astype(dtype)
                 compression = {"compression": "gzip", "shuffle": True} if array.size else {}
                 dataset = file.create_dataset(name, data=array, **compression)
-            dataset.attrs.update({"unit": unit, "axes": axes, "description": description})
+            _finish(dataset, unit, axes, description)
         self._fill_computed(file)
         file.attrs.update(
             {
@@ -265,7 +265,7 @@ class Result(MotorUnits):
                 values = tables[group][name]
                 packed = {"compression": "gzip", "shuffle": True} if len(values) > 100 else {}
                 dataset = file.create_dataset(f"{group}/{name}", data=values, **packed)
-                dataset.attrs.update({"unit": unit, "axes": axes, "description": description})
+                _finish(dataset, unit, axes, description)
 
     @classmethod
     def load(cls, path) -> Result:
@@ -322,6 +322,13 @@ class Result(MotorUnits):
         for times_s in self.firings:
             within = (np.abs(times_s) <= MOST_SECONDS).all()
             require(within, f"firings: expected times [s] of at most {MOST_SECONDS:g} s", times_s)
+
+
+def _finish(dataset, unit, axes, description):
+    """Describe a dataset and put it into its place in the file now. HDF5 would do so when Python lets go of it, which is
+    sooner or later where other threads are at work: the file would say the same in another order of bytes."""
+    dataset.attrs.update({"unit": unit, "axes": axes, "description": description})
+    dataset.flush()
 
 
 def plain(value):
