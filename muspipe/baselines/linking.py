@@ -7,13 +7,12 @@ another is first found as a hole in that one. Shapes: maps (P, n), shapes bool (
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.fft import dct
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
-from muspipe.baselines.shapes import dilate, solidity
+from muspipe.baselines.shapes import dilate, filled, solidity
 from muspipe.leastsquares import fit_signals
 from muspipe.territories import flat, overlap
 
@@ -91,15 +90,15 @@ def _nested_pairs(signals, shapes, max_area_px, min_correlation, min_gain):
     for outer, inner in np.argwhere(touching & (correlation >= min_correlation)):
         if outer == inner:
             continue
-        union = ndimage.binary_fill_holes(shapes[outer] | shapes[inner])
+        rest = _standardised((signals[inner] - signals[outer])[None])[0]
+        drop = correlation[outer, inner] - abs(rest @ standard[outer])
+        if drop <= 0:
+            continue
+        union = filled(shapes[outer] | shapes[inner])
         if union.sum() > max_area_px or np.array_equal(union, shapes[outer]):
             continue
         gain = solidity(union) - roundness[outer]
-        if gain < min_gain:
-            continue
-        rest = _standardised((signals[inner] - signals[outer])[None])[0]
-        drop = correlation[outer, inner] - abs(rest @ standard[outer])
-        if drop > 0:
+        if gain >= min_gain:
             yield drop + gain, int(outer), int(inner), union
 
 

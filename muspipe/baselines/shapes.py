@@ -16,7 +16,16 @@ def connected_shape(above: np.ndarray, near: np.ndarray) -> np.ndarray:
     sizes = np.bincount(labels[near], minlength=count + 1)[1:]
     if sizes.max(initial=0) == 0:
         sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    return ndimage.binary_fill_holes(labels == 1 + sizes.argmax())
+    return filled(labels == 1 + sizes.argmax())
+
+
+def filled(shape: np.ndarray) -> np.ndarray:
+    """A shape (H, W) without holes. They can only be within its box, which is much smaller than the image."""
+    whole = shape.copy()
+    if shape.any():
+        box = tuple(slice(at[0], at[-1] + 1) for at in (np.flatnonzero(shape.any(axis=axis)) for axis in (1, 0)))
+        whole[box] = ndimage.binary_fill_holes(shape[box])
+    return whole
 
 
 def bright_shape(image: np.ndarray, level: float, peak_pixels: int) -> np.ndarray:

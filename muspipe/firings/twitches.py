@@ -4,6 +4,10 @@ Everything is on a grid of `GRID_HZ`. A stretch of a train is x (T,) with its sl
 w (L,), its peak 1; firings are onsets t (K,) in frames from the stretch's first, of which some lie before it, with
 amplitudes a (K,), which are taken to be alike: a normal prior about their common size, `ALIKE` times the twitch's
 energy strong, holds them together where twitches are fused and the train alone does not tell them apart.
+
+All of it may have more axes before these, "...", for many stretches at once: what one call of NumPy takes for a single
+stretch is more than the computing. They then have places for as many firings as any of them; the onset of a place that
+is empty is `NOWHERE`.
 """
 
 from __future__ import annotations
@@ -12,8 +16,7 @@ import functools
 from fractions import Fraction
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from scipy.signal import find_peaks, resample_poly
+from scipy.signal import resample_poly
 
 GRID_HZ = 400.0
 """The frames of the fit [Hz]; trains of another rate are resampled."""
@@ -33,14 +36,16 @@ STEP = 1.0
 """Longest move of an onset in one round [frames]."""
 STIFF, SMOOTH = 0.015, 5.0
 """How much the learnt twitch holds to the one before, in value and in curvature, relative to the firings' power."""
+NOWHERE = -1e6
+"""Onset of no firing: nothing of its twitch lies in the stretch."""
 
 
-def on_grid(train, frame_rate_hz):
-    """The train at about `GRID_HZ`, and its frame rate [Hz]: one that is near stays as it is."""
+def on_grid(trains, frame_rate_hz):
+    """The trains (..., T) at about `GRID_HZ`, and their frame rate [Hz]: those that are near stay as they are."""
     step = Fraction(GRID_HZ / frame_rate_hz).limit_denominator(64)
     if step == 1:
-        return train, frame_rate_hz
-    resampled = resample_poly(train, step.numerator, step.denominator, padtype="line")
+        return trains, frame_rate_hz
+    resampled = resample_poly(trains, step.numerator, step.denominator, axis=-1, padtype="line")
     return resampled, frame_rate_hz * float(step)
 
 
@@ -56,98 +61,161 @@ def without(drift: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return rows - (rows @ drift) @ drift.T
 
 
-def typical(amplitudes: np.ndarray) -> float:
-    """The amplitude above which lies half of the energy, 0 if none is positive: many small false ones hardly move it,
-    as they would the median."""
-    rising = np.sort(np.maximum(amplitudes, 0))
-    energy = np.cumsum(rising**2)
-    return float(rising[np.searchsorted(energy, 0.5 * energy[-1])]) if len(rising) and energy[-1] > 0 else 0.0
+def products(rows: np.ndarray, drift: np.ndarray) -> np.ndarray:
+    """(..., K, K): of the rows (..., K, T) without their drift with each other."""
+    in_drift = rows @ drift
+    return rows @ np.swapaxes(rows, -1, -2) - in_drift @ np.swapaxes(in_drift, -1, -2)
+
+
+def typical(amplitudes: np.ndarray) -> np.ndarray:
+    """(...,) of amplitudes (..., K) the one above which lies half of the energy, 0 if none is positive: many small
+    false ones hardly move it, as they would the median."""
+    rising = np.sort(np.maximum(amplitudes, 0), axis=-1)
+    energy = np.cumsum(rising**2, axis=-1)
+    at = np.sum(energy < 0.5 * energy[..., -1:], axis=-1, keepdims=True)
+    return np.take_along_axis(rising, at, -1)[..., 0]
+
+
+def chosen(places: np.ndarray, *arrays: np.ndarray):
+    """(bool (..., K'), each of the arrays (..., K) at these K' places): the places (..., K) that are true first, in
+    their order, and no more than the most that any stretch has, but one."""
+    order = np.argsort(~places, axis=-1, kind="stable")[..., : places.sum(axis=-1).max(initial=1)]
+    return tuple(np.take_along_axis(array, order, -1) for array in (places, *arrays))
 
 
 def laid_down(w: np.ndarray, t: np.ndarray, n_frames: int) -> np.ndarray:
-    """(K, T): the twitch at each onset, between two samples on a line; what lies outside the stretch is cut."""
-    length = len(w) + 1
+    """(..., K, T): the twitch at each onset, between two samples on a line; what lies outside the stretch is cut."""
+    length = w.shape[-1] + 1
     whole = np.floor(t).astype(int)
-    part = (t - whole)[:, None]
-    ends = np.zeros(1)
-    twitches = (1 - part) * np.concatenate([w, ends]) + part * np.concatenate([ends, w])
-    rows = np.zeros((len(t), n_frames + 2 * length))
+    part = (t - whole)[..., None]
+    ends = np.zeros((*w.shape[:-1], 1, 1))
+    w = w[..., None, :]
+    twitches = (1 - part) * np.concatenate([w, ends], axis=-1) + part * np.concatenate([ends, w], axis=-1)
+    rows = np.zeros((*t.shape, n_frames + 2 * length))
     start = np.clip(whole, -length, n_frames) + length
-    rows[np.arange(len(t))[:, None], start[:, None] + np.arange(length)] = twitches
-    return rows[:, length : length + n_frames]
+    np.put_along_axis(rows, start[..., None] + np.arange(length), twitches, -1)
+    return rows[..., length : length + n_frames]
 
 
-def candidates(x: np.ndarray, w: np.ndarray, noise: float) -> np.ndarray:
-    """Onsets, whole frames, at the maxima of the stretch deconvolved by a Wiener filter.
+def candidates(x: np.ndarray, w: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Onsets (..., K), whole frames, at the maxima of the stretch deconvolved by a Wiener filter.
 
     noise: its power in the filter, relative to the twitch's mean power; below `DRIFT_HZ` it is taken to grow.
     """
-    n_fft = 2 * (len(x) + len(w))
+    n_frames, length = x.shape[-1], w.shape[-1]
+    n_fft = 2 * (n_frames + length)
     spectrum = np.fft.rfft(w, n_fft)
     frequency = np.fft.rfftfreq(n_fft, 1 / GRID_HZ)
     frequency[0] = frequency[1]
     power = np.abs(spectrum) ** 2
-    floor = noise * power.mean() * (1 + (DRIFT_HZ / frequency) ** 4)
-    sharp = np.fft.irfft(np.fft.rfft(x, n_fft) * spectrum.conj() / (power + floor), n_fft)
-    sharp = np.concatenate([sharp[-len(w) :], sharp[: len(x)]])  # onsets before the first frame stand at the end
-    peaks, _ = find_peaks(sharp, height=0)
-    return peaks[sharp[peaks] > LEAST_HEIGHT * typical(sharp[peaks])] - float(len(w))
+    floor = np.asarray(noise)[..., None] * power.mean(axis=-1, keepdims=True) * (1 + (DRIFT_HZ / frequency) ** 4)
+    sharp = np.fft.irfft(np.fft.rfft(x, n_fft) * (spectrum.conj() / (power + floor)), n_fft)
+    # onsets before the first frame stand at the end
+    sharp = np.concatenate([sharp[..., -length:], sharp[..., :n_frames]], axis=-1)
+    heights = np.zeros_like(sharp)
+    middle = sharp[..., 1:-1]
+    heights[..., 1:-1] = np.where((middle > sharp[..., :-2]) & (middle >= sharp[..., 2:]), np.maximum(middle, 0), 0)
+    high = heights > LEAST_HEIGHT * typical(heights)[..., None]
+    here, onsets = chosen(high, np.broadcast_to(np.arange(n_frames + length) - float(length), high.shape))
+    return np.where(here, onsets, NOWHERE)
 
 
-def amplitudes(x: np.ndarray, rows: np.ndarray, energy: float):
-    """(free (K,), pull (K,), inverse (K, K)): the best amplitudes for a common size r are free + r * pull.
+def amplitudes(x: np.ndarray, rows: np.ndarray, drift: np.ndarray, energy):
+    """(free (..., K), pull (..., K), inverse (..., K, K)): the best amplitudes for a common size r are free + r * pull.
 
-    rows (K, T): twitches laid down; inverse: of the normal equations with the prior of weight ALIKE * energy.
+    rows (..., K, T): twitches laid down; inverse: of the normal equations with the prior of weight ALIKE * energy.
     """
-    gram = rows @ rows.T
-    gram[np.diag_indices_from(gram)] += ALIKE * energy
-    inverse = np.linalg.inv(gram)
-    return inverse @ (rows @ x), ALIKE * energy * inverse.sum(axis=1), inverse
+    weight = ALIKE * np.asarray(energy)[..., None]
+    inverse = np.linalg.inv(products(rows, drift) + weight[..., None] * np.eye(rows.shape[-2]))
+    return _times(inverse, _times(rows, x)), weight * inverse.sum(axis=-1), inverse
 
 
-def thinned(a: np.ndarray, inverse: np.ndarray, size: float, energy: float, strict: float = 1.0):
-    """(a (K',), kept bool (K,)): one by one the firing that explains least is taken out and its neighbours' amplitudes
-    fitted anew, until all that are left explain enough. strict: scales the bound."""
-    a, inverse = a.copy(), inverse.copy()
-    kept = np.ones(len(a), bool)
-    while kept.any():
-        gain = np.where(kept, np.sign(a) * a**2 / inverse.diagonal() / (size**2 * energy) - ALIKE, np.inf)
-        worst = np.argmin(gain)
-        if gain[worst] >= strict * LEAST_GAIN:
-            break
-        column = inverse[:, worst] / inverse[worst, worst]
-        a -= column * a[worst]
-        inverse -= np.outer(column, inverse[worst])
-        kept[worst], inverse[worst, worst], a[worst] = False, 1.0, 0.0
-    return a[kept], kept
+def thinned(a: np.ndarray, inverse: np.ndarray, places: np.ndarray, unit, strict: float = 1.0):
+    """(a (..., K), kept bool (..., K)) of the firings at `places` bool (..., K): one by one the firing that explains
+    least is taken out and its neighbours' amplitudes fitted anew, until all that are left explain enough. unit (...,):
+    energy of a typical twitch; strict: scales the bound."""
+    shape, k = a.shape, a.shape[-1]
+    a, kept, inverse = a.reshape(-1, k).copy(), places.reshape(-1, k).copy(), inverse.reshape(-1, k, k).copy()
+    least = (ALIKE + strict * LEAST_GAIN) * np.broadcast_to(unit, shape[:-1]).ravel()
+    going = np.arange(len(a))
+    while True:
+        diagonal = np.diagonal(inverse[going], axis1=1, axis2=2)
+        gain = np.where(kept[going], np.sign(a[going]) * a[going] ** 2 / diagonal, np.inf)
+        worst = np.argmin(gain, axis=1)
+        more = gain[np.arange(len(going)), worst] < least[going]
+        going, worst = going[more], worst[more]
+        if not len(going):
+            return a.reshape(shape), kept.reshape(shape)
+        row = inverse[going, worst]
+        column = row / row[np.arange(len(going)), worst][:, None]
+        a[going] -= column * a[going, worst][:, None]
+        inverse[going] -= column[:, :, None] * row[:, None]
+        kept[going, worst], inverse[going, worst, worst], a[going, worst] = False, 1.0, 0.0
 
 
 def moves(residual, w, t, a, drift, size) -> np.ndarray:
-    """(K,) frames by which the onsets should move to explain the residual (T,): one damped Gauss-Newton step."""
-    slope = np.gradient(w)
-    rows = without(drift, laid_down(slope, t, len(residual))) * -a[:, None]
-    hessian = rows @ rows.T
-    hessian[np.diag_indices_from(hessian)] += 0.1 * size**2 * (slope @ slope)
-    return np.clip(np.linalg.solve(hessian, rows @ residual), -STEP, STEP)
+    """(..., K) frames by which the onsets should move to explain the residual (..., T), which has no drift: one damped
+    Gauss-Newton step."""
+    slope = np.gradient(w, axis=-1)
+    rows = laid_down(slope, t, residual.shape[-1]) * -a[..., None]
+    damping = 0.1 * np.asarray(size) ** 2 * np.sum(slope**2, axis=-1)
+    hessian = products(rows, drift) + damping[..., None, None] * np.eye(t.shape[-1])
+    return np.clip(np.linalg.solve(hessian, _times(rows, residual)[..., None])[..., 0], -STEP, STEP)
 
 
-def learnt(w: np.ndarray, stretches) -> np.ndarray:
-    """The twitch that explains all stretches best, near the one before. stretches: [(x, t, a, drift)]."""
-    length = len(w)
-    gram, right = np.zeros((length, length)), np.zeros(length)
-    for x, t, a, drift in stretches:
-        whole = np.floor(t).astype(int)
-        part = t - whole
-        train = np.zeros(len(x) + 2 * length)
-        np.add.at(train, np.clip(whole, -length, len(x)) + length, a * (1 - part))
-        np.add.at(train, np.clip(whole + 1, -length, len(x)) + length, a * part)
-        shifted = np.ascontiguousarray(sliding_window_view(train, len(x))[length:0:-1])
-        in_drift = shifted @ drift
-        gram += shifted @ shifted.T - in_drift @ in_drift.T
-        right += shifted @ x
-    hold = gram.trace() / length * _hold(length)
-    new = np.linalg.solve(gram + hold, right + hold @ w)
-    return new / new.max()
+def learnt(w: np.ndarray, x: np.ndarray, t: np.ndarray, a: np.ndarray, drift: np.ndarray) -> np.ndarray:
+    """(..., L): the twitch that explains all s stretches x (..., s, T) of a train best, near the one before, w.
+
+    The normal equations are of s(t - i), the firings as impulses s, i frames later. Those of i + 1 and j + 1 are those
+    of i and j, but for one frame at both ends.
+    """
+    length, n_frames = w.shape[-1], x.shape[-1]
+    impulses = _impulses(t, a, length, n_frames)
+    n_fft = impulses.shape[-1]
+    signals = np.stack([x, impulses[..., :n_frames]], axis=-2)
+    spectra = np.fft.rfft(signals, n_fft), np.fft.rfft(drift.T, n_fft)
+    spectra = np.concatenate([spectra[0], np.broadcast_to(spectra[1], (*x.shape[:-1], *spectra[1].shape))], axis=-2)
+    spectra *= np.fft.rfft(impulses)[..., None, :].conj()
+    sums = np.fft.irfft(spectra, n_fft)[..., :length]  # over s(t - i) and x(t), s(t), each drift
+    in_drift = sums[..., 2:, :].reshape(*w.shape[:-1], -1, length)
+    gram = _grams(impulses, sums[..., 1, :].sum(axis=-2), n_frames) - np.swapaxes(in_drift, -1, -2) @ in_drift
+    right = sums[..., 0, :].sum(axis=-2)
+    strength = np.trace(gram, axis1=-2, axis2=-1) / length
+    hold = np.where(strength > 0, strength, 1)[..., None, None] * _hold(length)
+    new = np.linalg.solve(gram + hold, (right + _times(hold, w))[..., None])[..., 0]
+    return new / new.max(axis=-1, keepdims=True)
+
+
+def _impulses(t, a, length, n_frames):
+    """(..., n_frames + length): amplitudes at the onsets, each shared by two frames; those before the first, as far as
+    their twitches reach it, stand at the end."""
+    frames = np.floor(t)[..., None] + np.arange(2)
+    weights = a[..., None] * np.stack([1 - t % 1, t % 1], axis=-1)
+    within = (frames > -length) & (frames < n_frames)
+    stretches, size = t.size // max(1, t.shape[-1]), n_frames + length
+    first = size * np.arange(stretches).reshape(*t.shape[:-1], 1, 1)
+    at = first + np.where(within, frames, 0).astype(int) % size
+    sums = np.bincount(at.ravel(), np.where(within, weights, 0).ravel(), stretches * size)
+    return sums.reshape(*t.shape[:-1], size)
+
+
+def _grams(impulses, first, n_frames):
+    """(..., L, L): sums over t and the stretches of s(t - i) s(t - j). first (..., L): those for i = 0."""
+    length = first.shape[-1]
+    back = np.arange(length - 1)
+    before, after = impulses[..., -1 - back], impulses[..., n_frames - 1 - back]
+    steps = np.swapaxes(before, -1, -2) @ before - np.swapaxes(after, -1, -2) @ after
+    grams = np.empty((*first.shape, length))
+    grams[..., 0, :] = grams[..., :, 0] = first
+    for i in range(1, length):
+        grams[..., i, i:] = grams[..., i - 1, i - 1 : -1] + steps[..., i - 1, i - 1 :]
+        grams[..., i + 1 :, i] = grams[..., i, i + 1 :]
+    return grams
+
+
+def _times(matrix, vector):
+    """(..., m): of matrices (..., m, n) with vectors (..., n)."""
+    return (matrix @ vector[..., None])[..., 0]
 
 
 @functools.cache

@@ -46,7 +46,7 @@ def filled(recording: Recording, missing: int, territories: np.ndarray, trains: 
     signals[known] = trains[near[known]]
     signals, found = alternate(x, signals, shapes, np.zeros(len(near), bool), LEVEL, 1)
     there = iou(found[:1], shapes[:1])[0, 0] >= SAME_IOU
-    return signals[0] if there and len(find_discharges(signals[0], recording.frame_rate_hz).peaks_s) else None
+    return signals[0] if there and len(find_discharges(signals[:1], recording.frame_rate_hz)[0].peaks_s) else None
 
 
 def _unexplained(x, signals):

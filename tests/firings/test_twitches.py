@@ -8,7 +8,8 @@ from muspipe.firings import twitches
 
 def test_many_small_ones_do_not_move_the_typical_amplitude():
     assert twitches.typical(np.array([1.0, 1.0, 1.0, *[0.2] * 9, -3.0])) == 1.0
-    assert twitches.typical(np.array([-1.0])) == 0 == twitches.typical(np.zeros(0))
+    assert twitches.typical(np.array([-1.0])) == 0
+    assert twitches.typical(np.array([[1.0, 1, 1, 0.1, 0], [-1, 0, 2, 0, 0]])).tolist() == [1, 2]
 
 
 def test_a_twitch_between_two_frames():
@@ -32,9 +33,9 @@ def test_drift_is_taken_off_and_nothing_else():
 def test_amplitudes_are_drawn_to_a_common_size():
     """Two twitches that do not overlap, of energy 2: the least squares 3 and 1, and the prior's 2 with a tenth of their
     weight: (3 + 0.2) / 1.1 and (1 + 0.2) / 1.1."""
-    rows = np.zeros((2, 8))
+    rows, no_drift = np.zeros((2, 8)), np.zeros((8, 0))
     rows[0, :2] = rows[1, 4:6] = 1
-    free, pull, inverse = twitches.amplitudes(3 * rows[0] + rows[1], rows, energy=2.0)
+    free, pull, inverse = twitches.amplitudes(3 * rows[0] + rows[1], rows, no_drift, energy=2.0)
     np.testing.assert_allclose(free + 2 * pull, [3.2 / 1.1, 1.2 / 1.1])
     np.testing.assert_allclose(inverse, np.eye(2) / 2.2)
 
@@ -43,11 +44,12 @@ def test_a_firing_that_explains_little_goes_and_its_neighbour_takes_over():
     """The second twitch is half of the first; alone, the first has the amplitude of least squares with the prior."""
     rows = np.array([[1.0, 1, 0, 0], [0, 1, 1, 0]])
     x = rows[0] + 0.1 * rows[1]
-    free, pull, inverse = twitches.amplitudes(x, rows, energy=2.0)
-    a, kept = twitches.thinned(free + pull, inverse, 1.0, 2.0)
+    free, pull, inverse = twitches.amplitudes(x, rows, np.zeros((4, 0)), energy=2.0)
+    both = np.ones(2, bool)
+    a, kept = twitches.thinned(free + pull, inverse, both, 2.0)
     assert kept.tolist() == [True, False]
-    np.testing.assert_allclose(a, [(rows[0] @ x + 0.2) / 2.2])
-    a, kept = twitches.thinned(np.array([1.0, 0.9]), np.eye(2) / 2.2, 1.0, 2.0)
+    np.testing.assert_allclose(a, [(rows[0] @ x + 0.2) / 2.2, 0])
+    a, kept = twitches.thinned(np.array([1.0, 0.9]), np.eye(2) / 2.2, both, 2.0)
     assert kept.all() and a.tolist() == [1.0, 0.9]
 
 
@@ -67,8 +69,39 @@ def test_the_twitch_is_learnt_from_its_firings():
     x = a @ twitches.laid_down(true, t, 400)
     w = np.roll(true, 3)
     for _ in range(3):
-        w = twitches.learnt(w, [(x, t, a, np.zeros((400, 0)))])
+        w = twitches.learnt(w, x[None], t[None], a[None], np.zeros((400, 0)))
     np.testing.assert_allclose(w, true, atol=0.08)
+
+
+def test_normal_equations_of_the_learnt_twitch():
+    """Three stretches, firings before the first frame, at the last, and none; with the impulses laid out one by one."""
+    rng, length, n_frames = np.random.default_rng(0), 20, 50
+    t = np.array([[-7.5, 3.25, 49.5], [-30.0, 12.0, 33.9], [twitches.NOWHERE, twitches.NOWHERE, 18.0]])
+    a, x = rng.uniform(0.5, 1.5, (3, 3)) * (t > twitches.NOWHERE), rng.standard_normal((3, n_frames))
+    drift, w = twitches.cosines(n_frames), np.hanning(length)
+    shifted = np.stack([a[:, None] @ twitches.laid_down(np.eye(length)[i], t, n_frames) for i in range(length)], axis=1)
+    rows = twitches.without(drift, shifted[:, :, 0])
+    gram, right = np.einsum("sit,sjt->ij", rows, rows), np.einsum("sit,st->i", rows, twitches.without(drift, x))
+    hold = np.trace(gram) / length * twitches._hold(length)
+    expected = np.linalg.solve(gram + hold, right + hold @ w)
+    got = twitches.learnt(w, twitches.without(drift, x), t, a, drift)
+    np.testing.assert_allclose(got, expected / expected.max(), atol=1e-9)
+
+
+def test_a_stretch_is_fitted_alike_alone_and_beside_others():
+    """Places without a firing change nothing."""
+    w, t = np.hanning(30), np.array([[5.0, 60.25, 90.0], [20.0, twitches.NOWHERE, twitches.NOWHERE]])
+    drift = twitches.cosines(150)
+    x = twitches.without(drift, twitches.laid_down(w, t + 0.4, 150).sum(axis=1))
+    for i, k in enumerate((3, 1)):
+        rows = twitches.laid_down(w, t, 150)
+        together, alone = (twitches.amplitudes(x_, r, drift, 10.0) for x_, r in ((x, rows), (x[i], rows[i, :k])))
+        np.testing.assert_allclose(together[0][i, :k], alone[0], atol=1e-12)
+        a = np.where(t > twitches.NOWHERE, 1.0, 0)
+        residual = x - twitches.without(drift, (a[:, None] @ rows)[:, 0])
+        moved = twitches.moves(residual, w, t, a, drift, 1.0)
+        np.testing.assert_allclose(moved[i, :k], twitches.moves(residual[i], w, t[i, :k], a[i, :k], drift, 1.0))
+        assert not moved[1, 1:].any()
 
 
 def test_candidates_are_maxima_of_the_deconvolved_train():
