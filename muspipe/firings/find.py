@@ -12,9 +12,6 @@ from muspipe.firings.cbss import find_spikes
 from muspipe.firings.discharges import find_discharges
 from muspipe.firings.maxima import positive_maxima
 
-REMEMBERED = 512
-_remembered: dict = {}
-
 
 @dataclass(frozen=True)
 class Firings:
@@ -47,20 +44,7 @@ def find_firings(trains: np.ndarray, frame_rate_hz: float, rule: str = DEFAULT_R
         sources = [find_spikes(train, frame_rate_hz) for train in trains]
         explained = np.array([one.explained for one in sources], np.float32)
         return Firings([one.peaks_s for one in sources], unknown, explained, rule)
-    found = _discharges_of(np.asarray(trains), frame_rate_hz)
+    found = find_discharges(trains, frame_rate_hz)
     latencies_s = np.array([one.latency_s for one in found], np.float64)
     explained = np.array([one.explained for one in found], np.float32)
-    return Firings([one.peaks_s.copy() for one in found], latencies_s, explained, rule)
-
-
-def _discharges_of(trains, frame_rate_hz):
-    """[Discharges] of trains (n, T). Those of the last `REMEMBERED` are kept, as methods that choose between trains ask
-    for the same once more."""
-    keys = [(train.tobytes(), train.dtype.str, frame_rate_hz) for train in trains]
-    found = {key: _remembered[key] for key in keys if key in _remembered}
-    new = {key: i for i, key in enumerate(keys) if key not in found}
-    found |= zip(new, find_discharges(trains[list(new.values())], frame_rate_hz), strict=True)
-    _remembered.update(found)
-    for key in list(_remembered)[:-REMEMBERED]:
-        _remembered.pop(key, None)
-    return [found[key] for key in keys]
+    return Firings([one.peaks_s for one in found], latencies_s, explained, rule)

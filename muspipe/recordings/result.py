@@ -325,8 +325,8 @@ class Result(MotorUnits):
 
 
 def _finish(dataset, unit, axes, description):
-    """Describe a dataset and put it into its place in the file now. HDF5 would do so when Python lets go of it, which is
-    sooner or later where other threads are at work: the file would say the same in another order of bytes."""
+    """Describe a dataset and put it into its place in the file now. HDF5 would do so when Python lets go of it, which
+    is sooner or later where other threads are at work: the file would say the same in another order of bytes."""
     dataset.attrs.update({"unit": unit, "axes": axes, "description": description})
     dataset.flush()
 

@@ -157,6 +157,17 @@ def test_twitch_trains_of_the_true_territories():
     assert shown == raw and len(raw) == 2 * 18 * 4
 
 
+def test_the_twitch_network_of_the_paper():
+    raw = read_raw(ROOT / "experiments/results/twitch_paper.csv")
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    head, *rows = table_after(text, "RoA with the true territories, by number of motor\nunits")
+    shown = [(s, snr_db, n, cell) for s, snr_db, *cells in rows for n, cell in zip(head[2:], cells, strict=True)]
+    for s, snr_db, n_units, cell in shown:
+        assert_shows(cell, [(s, "twitch-paper", snr_db, n_units, "roa")], raw)
+        assert float(cell) > 0.90, "the published number"
+    assert len(shown) == len(raw) == 36
+
+
 def test_the_anchors():
     """What they fit, and what a short training of each finds."""
     text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
@@ -230,6 +241,7 @@ RESULTS = {
         ("scenario", "stica"): "results/paper.csv",
         ("scenario", "units", "clean-trained: no noise"): "results/paper.csv",
         ("scenario", "SNR [dB]", "units", "`twitch-refit`"): "results/twitch_true_paper.csv",
+        ("scenario", "SNR [dB]", "1"): "results/twitch_paper.csv",
         ("scenario", "case", "trains"): "results/discharges.csv",
         ("scenario", "units", "stica", "stjade"): "results/field.csv",
         ("scenario", "firings a second", "trains of"): "results/field.csv",
