@@ -57,10 +57,9 @@ class _State:
         if mark in self._known:
             return
         fate = self._fate(path)
-        if fate == -signal.SIGPROF:
-            raise InputError(f"{path}: damaged: the HDF5 library does not come to an end with it; get the file again")
         if fate:
-            raise InputError(f"{path}: damaged: the HDF5 library ends the process that reads it; get the file again")
+            does = "does not come to an end with it" if fate == -signal.SIGPROF else "ends the process that reads it"
+            raise InputError(f"{path}: damaged: the HDF5 library {does}; get the file again")
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known.add(mark)
@@ -105,6 +104,8 @@ class _State:
 
 
 def _started() -> subprocess.Popen | None:
+    if not hasattr(signal, "SIGPROF") or not sys.executable:  # on Windows; within another program
+        return None
     command = [sys.executable, "-P", str(WALK), str(LIMIT_S), str(IDLE_S)]
     quiet = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     try:
