@@ -3,9 +3,9 @@
 Set them as keywords, `Config(NUM_CLASSES=3, IMAGE_SHAPE=(128, 128, 3))`, or in a subclass, `class Shapes(Config):
 NUM_CLASSES = 3`.
 
-Of Matterport's options COMPUTE_BACKBONE_SHAPE is left out; see LEFT_OUT. New here are FEATURE_MAP_SHAPE, MASK_ROIS
-and, for slimmer networks, RESNET_BLOCKS, RESNET_FILTERS, RPN_CHANNELS and MASK_CHANNELS. RPN_ANCHOR_SCALES may hold
-several scales a level.
+Of Matterport's options COMPUTE_BACKBONE_SHAPE is left out; see LEFT_OUT. New here are FEATURE_MAP_SHAPE, MASK_ROIS,
+MASK_ROIS_PER_IMAGE and, for slimmer networks, RESNET_BLOCKS, RESNET_FILTERS, RPN_CHANNELS and MASK_CHANNELS.
+RPN_ANCHOR_SCALES may hold several scales a level.
 
 MASK_ROIS says which RoIs of a training step the mask head sees, of which only the positive ones enter its loss. With
 stored statistics (TRAIN_BN False) losses and gradients are the same. With those of the batch (None) they are of
@@ -13,6 +13,9 @@ stored statistics (TRAIN_BN False) losses and gradients are the same. With those
               zeros. (Matterport's are of all rows, its negatives and zeros included.)
   "positive"  the positives of the batch alone: in inference, too, the head sees little else, so that its stored
               statistics fit. Under TensorFlow the other rows are not computed.
+MASK_ROIS_PER_IMAGE is the most of them that an image has in a training step, drawn at random from its positives; None:
+all. The loss is a mean over positives, which it then estimates from fewer: this is for training on little, as at 66 an
+image the mask head is nine tenths of a step's products.
 """
 
 import difflib
@@ -79,6 +82,7 @@ class Config:
     TRAIN_ROIS_PER_IMAGE = 200
     ROI_POSITIVE_RATIO = 0.33
     MASK_ROIS = "possible"  # or "positive": see above
+    MASK_ROIS_PER_IMAGE = None  # see above
     BBOX_STD_DEV = (0.1, 0.1, 0.2, 0.2)
 
     # Heads
@@ -204,6 +208,9 @@ class Config:
         _one_of("IMAGE_RESIZE_MODE", self.IMAGE_RESIZE_MODE, RESIZE_MODES)
         _one_of("TRAIN_BN", self.TRAIN_BN, (False, None))
         _one_of("MASK_ROIS", self.MASK_ROIS, MASK_ROIS)
+        most = self.MASK_ROIS_PER_IMAGE
+        if most is not None and (isinstance(most, bool) or not isinstance(most, numbers.Integral) or most < 1):
+            raise ValueError(f"MASK_ROIS_PER_IMAGE: expected None or a whole number from 1 on, got {most!r}")
         self._check_numbers()
         if self.NUM_CLASSES < 1:
             raise ValueError(f"NUM_CLASSES: expected at least 1, the background, got {self.NUM_CLASSES}")

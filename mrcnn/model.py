@@ -195,7 +195,8 @@ class MaskRCNN(keras.Model):
         """What the mask loss needs: mrcnn_mask, mask_class_ids, mask_targets, of (B, P) rows or, if only positives are
         computed, of (1, N)."""
         rows = {"rois": target.rois, "mask_class_ids": target.class_ids, "mask_targets": target.masks}
-        rows = {name: value[:, : self.config.max_positive_rois] for name, value in rows.items()}
+        most = self.config.MASK_ROIS_PER_IMAGE or self.config.max_positive_rois  # positives first, at random
+        rows = {name: value[:, : min(most, self.config.max_positive_rois)] for name, value in rows.items()}
         rois = rows.pop("rois")
         if self.config.MASK_ROIS == "possible":
             return rows | {"mrcnn_mask": self.masks(maps, rois, training)}

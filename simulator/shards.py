@@ -20,6 +20,7 @@ from simulator.schema import FORMAT, SCHEMA_VERSION, TISSUE_SEED, VELOCITY, Fiel
 from simulator.sequence import MuscleSequence
 from simulator.shared.errors import InputError
 from simulator.shared.files import atomic_path, plain_oserror, sha256_of_file
+from simulator.shared.hdf5 import open_hdf5
 
 PER_UNIT = (
     "centres_mm",
@@ -119,7 +120,7 @@ class Shard:
         if not self.path.is_file():
             raise InputError(f"{path}: no such shard; simulate the data set again, finished shards are kept")
         try:
-            with h5py.File(self.path, "r") as file:
+            with open_hdf5(self.path) as file:
                 self.origin = {name: _plain(value) for name, value in file.attrs.items()}
                 if self.origin.get("format") != FORMAT:
                     raise InputError(f"{path}: expected a shard of simulated sequences, got another HDF5 file")

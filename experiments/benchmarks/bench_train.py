@@ -1,15 +1,16 @@
 """Training step of each network: seconds, shares of forward, backward and input, peak memory.
 
     python experiments/benchmarks/bench_train.py [NETWORK ...] [--steps 5] [--one-step [--batch-share P]]
-    python experiments/benchmarks/bench_train.py seg-paper --variants [--batch-size 2]
+    python experiments/benchmarks/bench_train.py seg-paper twitch-paper --variants [--batch-size 2]
 
 Networks: seg-compact, twitch-compact and twitch-refit (the default, about 2 minutes on 2 cores), twitch-paper and
 seg-paper (12 minutes for all). Expect on an idle machine at most 250 ms an image of seg-compact, at most 60 ms a crop
 of twitch-compact, and an input pipeline at least 5 times as fast as the step. Each network runs in a process of its
 own, so that its peak memory is its own. Batches are the paper's, 8 sequences or 32 crops.
 
---variants: the same step in several ways, each beside the first: the mask head on all RoIs that can be positive or on
-those that are, float32 or mixed_bfloat16, XLA off or on. CPU seconds say more than seconds on a busy machine.
+--variants: the same step in several ways, each beside the first: float32 or mixed_bfloat16, XLA off or on, and of a
+segmentation network the mask head on all RoIs that can be positive or on those that are. CPU seconds say more than
+seconds on a busy machine.
 """
 
 import argparse
@@ -24,14 +25,21 @@ from pathlib import Path
 NETWORKS = ("seg-compact", "twitch-compact", "twitch-refit", "twitch-paper", "seg-paper")
 TWO_STEPS = ("seg-paper",)  # which take up to a minute each
 MASKS = ("mask_rcnn.MASK_ROIS", "possible"), ("mask_rcnn.MASK_ROIS", "positive")
-VARIANTS = {
+SEG_VARIANTS = {
     "possible RoIs, float32": {"changes": [MASKS[0]]},
     "positive RoIs, float32": {"changes": [MASKS[1]]},
     "possible RoIs, mixed_bfloat16": {"changes": [MASKS[0]], "precision": "mixed_bfloat16"},
     "positive RoIs, mixed_bfloat16": {"changes": [MASKS[1]], "precision": "mixed_bfloat16"},
     "possible RoIs, float32, XLA": {"changes": [MASKS[0]], "xla": True},
 }
-"""Of a Mask R-CNN. XLA cannot have shapes that depend on values, so not with the positives alone."""
+"""XLA cannot have shapes that depend on values, so not with the positives alone."""
+TWITCH_VARIANTS = {
+    "float32": {},
+    "mixed_bfloat16": {"precision": "mixed_bfloat16"},
+    "float32, XLA": {"xla": True},
+    "mixed_bfloat16, XLA": {"precision": "mixed_bfloat16", "xla": True},
+}
+VARIANTS = {"seg": SEG_VARIANTS, "twitch": TWITCH_VARIANTS}
 
 
 def measure(network, n_steps, batch_size, changes=(), precision="float32", xla=None):
@@ -117,8 +125,13 @@ def _seconds(call):
     return time.perf_counter() - start
 
 
+def variants(network):
+    """{name: arguments of `measure`} of its task."""
+    return VARIANTS[network.partition("-")[0]]
+
+
 def in_own_process(network, n_steps, batch_size, variant=None):
-    """What `measure` gives, in a process of its own. variant: one of VARIANTS."""
+    """What `measure` gives, in a process of its own. variant: one of VARIANTS of its task."""
     command = [sys.executable, __file__, network, "--in-process", "--steps", str(n_steps)]
     command += ["--batch-size", str(batch_size)] if batch_size else []
     command += ["--variant", variant] if variant else []
@@ -132,7 +145,7 @@ def in_own_process(network, n_steps, batch_size, variant=None):
 def compare_variants(network, n_steps, batch_size):
     """A line each, with the ratio to the first."""
     first = None
-    for variant in VARIANTS:
+    for variant in variants(network):
         r = in_own_process(network, n_steps, batch_size, variant)
         first = first or r
         print(
@@ -149,7 +162,7 @@ def main():
     parser.add_argument("--batch-size", type=int, help="default: the paper's")
     parser.add_argument("--variants", action="store_true", help="the same step in several ways")
     parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
+    parser.add_argument("--variant", help=argparse.SUPPRESS)
     parser.add_argument("--one-step", action="store_true", help="seconds of one step each, as a line of JSON")
     parser.add_argument("--batch-share", type=float, default=1.0, metavar="P", help="of it: part of the paper's batch")
     args = parser.parse_args()
@@ -157,7 +170,7 @@ def main():
         print(json.dumps({network: measure_step(network, args.batch_share) for network in args.networks}))
         return
     if args.in_process:
-        own = VARIANTS.get(args.variant, {})
+        own = variants(args.networks[0])[args.variant] if args.variant else {}
         print(json.dumps(measure(args.networks[0], args.steps, args.batch_size, **own)))
         return
     print(f"{os.cpu_count()} cores")

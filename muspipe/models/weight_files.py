@@ -18,6 +18,7 @@ import muspipe
 from muspipe.errors import InputError
 from muspipe.models import weight_parts
 from simulator.shared.files import atomic_path
+from simulator.shared.hdf5 import open_hdf5
 
 FORMAT = "muspipe weights 1"
 
@@ -71,7 +72,7 @@ def is_weight_file(path) -> bool:
     if weight_parts.is_index(path):
         return True
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             return file.attrs.get("format") == FORMAT
     except OSError:
         return False
@@ -132,7 +133,7 @@ def load_alike(model, path) -> list[str]:
 def _opened(path):
     """The HDF5 file; InputError for one of another kind, one that is cut short, or one in parts that are not whole."""
     try:
-        with h5py.File(weight_parts.joined(path) if weight_parts.is_index(path) else path, "r") as file:
+        with _whole(path) as file:
             if file.attrs.get("format") != FORMAT:
                 raise InputError(f"{path}: expected a file of format {FORMAT!r}, got {file.attrs.get('format')!r}")
             yield file
@@ -140,6 +141,11 @@ def _opened(path):
         raise
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: expected a weight file of muspipe, got something else or a part: {error}") from error
+
+
+def _whole(path):
+    """The HDF5 file; parts have been compared with their checksums."""
+    return h5py.File(weight_parts.joined(path), "r") if weight_parts.is_index(path) else open_hdf5(path)
 
 
 def _weights(model):

@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import h5py
-
 from muspipe.errors import InputError
 from muspipe.recordings.result import FORMAT
 from muspipe.recordings.stores import STORES
+from simulator.shared.hdf5 import open_hdf5
 
 
 def recordings_of(places: Iterable, leave_out=None) -> dict[str, Path]:
@@ -53,6 +52,6 @@ def _below(folder, leave_out):
 
 def _is_result(path):
     if path.suffix.lower() in (".h5", ".hdf5"):
-        with contextlib.suppress(OSError), h5py.File(path, "r") as file:
+        with contextlib.suppress(OSError, InputError), open_hdf5(path) as file:
             return file.attrs.get("format") == FORMAT
     return False

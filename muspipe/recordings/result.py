@@ -27,6 +27,7 @@ from muspipe.errors import InputError
 from muspipe.recordings.recording import BMODE_DB, check_bmode
 from muspipe.recordings.units import MotorUnits, convert, require
 from simulator.shared.files import atomic_path
+from simulator.shared.hdf5 import open_hdf5
 
 FORMAT = "muspipe result"
 FORMAT_VERSION = 1
@@ -273,7 +274,7 @@ class Result(MotorUnits):
         path = Path(path)
         if not path.is_file():
             raise InputError(f"{path}: {'expected a result file, it is a folder' if path.is_dir() else 'no such file'}")
-        with _reading(path), h5py.File(path, "r") as file:
+        with _reading(path), open_hdf5(path) as file:
             if file.attrs.get("format") != FORMAT:
                 raise InputError(f"{path}: expected a muspipe result, got another HDF5 file")
             if file.attrs.get("format_version", FORMAT_VERSION) > FORMAT_VERSION:

@@ -17,6 +17,7 @@ import numpy as np
 
 from muspipe.errors import InputError
 from muspipe.recordings.matlab import NUMERIC, MatFile
+from simulator.shared.hdf5 import open_hdf5
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +167,7 @@ class Hdf5Store(Store):
 
     def __init__(self, path):
         super().__init__(path)
-        self._file = h5py.File(path, "r")
+        self._file = open_hdf5(path)
         with self._closing_on_error():
             self._file.visititems(self._note)
 

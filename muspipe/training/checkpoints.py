@@ -18,6 +18,7 @@ from keras import ops
 
 from muspipe.errors import InputError
 from simulator.shared.files import atomic_path
+from simulator.shared.hdf5 import open_hdf5
 
 FORMAT = "muspipe checkpoint 1"
 KEPT = 2
@@ -71,7 +72,7 @@ def latest(folder: Path) -> Checkpoint | None:
     damaged = []
     for path in sorted(folder.glob("step-*.h5"), reverse=True):
         with contextlib.suppress(Exception):  # h5py answers damage with whatever error comes first
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 arrays = [file[str(i)][()] for i in range(len(file))]
                 step, state = int(file.attrs["step"]), file.attrs["state"]
                 if file.attrs["format"] == FORMAT and file.attrs["sha256"] == _checksum(arrays, step, state):

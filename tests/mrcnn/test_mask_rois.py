@@ -64,6 +64,31 @@ def test_statistics_of_the_batch_are_of_the_positives_alone(tiny_config, make_ba
     assert np.allclose(*means, rtol=1e-4, atol=1e-6) == (which == "positive")
 
 
+@pytest.mark.parametrize("which", ["possible", "positive"])
+def test_fewer_of_an_image_estimate_the_loss_of_all(tiny_config, make_batch, which):
+    """Six positives an image, of which one to six enter the loss of the masks, chosen anew in each step."""
+    config = tiny_config(MASK_ROIS=which)
+    batch = with_rois(make_batch(config, 2), config, 2, seed=1)
+    found = {}
+    for most in (None, 6, 1):
+        config.MASK_ROIS_PER_IMAGE = most
+        keras.utils.set_random_seed(0)
+        model = MaskRCNN(config)
+        outputs = [model.training_outputs(batch, keras.random.SeedGenerator(seed)) for seed in range(8)]
+        rows = [int((np.array(out["mask_class_ids"]) > 0).sum()) for out in outputs]
+        found[most] = rows, [float(model.losses_of(batch, out)["mrcnn_mask_loss"]) for out in outputs]
+    assert found[None][0] == found[6][0] and min(found[6][0]) > 2 and set(found[1][0]) == {2}
+    np.testing.assert_allclose(found[6][1], found[None][1], rtol=1e-5)
+    assert np.ptp(found[1][1]) > 10 * np.ptp(found[None][1])
+    assert np.mean(found[1][1]) == pytest.approx(np.mean(found[None][1]), abs=np.ptp(found[1][1]) / 2)
+
+
+@pytest.mark.parametrize("most", [0, True, 2.5])
+def test_no_number_of_rois_is_refused(tiny_config, most):
+    with pytest.raises(ValueError, match=f"MASK_ROIS_PER_IMAGE: expected None or a whole number from 1 on, got {most}"):
+        tiny_config(MASK_ROIS_PER_IMAGE=most)
+
+
 def test_another_value_is_refused(tiny_config):
     with pytest.raises(ValueError, match="MASK_ROIS: expected one of .'possible', 'positive'., got 'all'"):
         tiny_config(MASK_ROIS="all")
