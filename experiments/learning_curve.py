@@ -5,8 +5,8 @@ Time: seconds.
 Expected: learning_curve.png, and a line for each column and number of steps.
 
 The law is  limit + b * steps^-c,  limit and c not below 0, by least squares; of a column that rises to 1, as recall,
-it is that of 1 - value. The range behind a number is that of all fits with a fifth of the points left out, each fifth once:
-points are few and a cosine of the learning rate is in them, so this is a guess that says how wide it is.
+it is that of 1 - value. The range behind a number is that of all fits with a fifth of the points left out, each fifth
+once: points are few and a cosine of the learning rate is in them, so this is a guess that says how wide it is.
 """
 
 import argparse
