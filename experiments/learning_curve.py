@@ -6,7 +6,7 @@ Expected: learning_curve.png, and a line for each column and number of steps.
 
 The law is  limit + b * steps^-c,  limit and c not below 0, by least squares of logarithms; of a column that rises to 1,
 as recall, it is that of 1 - value. The range behind a number is that of all fits with a fifth of the points left out,
-each fifth once: points are few and a cosine of the learning rate is in them, so this is a guess that says how wide it is.
+each fifth once: points are few and the cosine of the learning rate is in them, so this is a guess, and says how wide.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def main():
 def said(column, values):
     """The first value, and in brackets the range of all."""
     own = [1 - value if column in RISING else value for value in values]
-    return f"{own[0]:.2f} ({min(own):.2f}-{max(own):.2f})"
+    return f"{own[0]:.3g} ({min(own):.3g}-{max(own):.3g})"
 
 
 def draw(found, at):

@@ -45,8 +45,8 @@ def test_a_power_law_is_found_and_followed_over_two_runs(run, tmp_path):
     done = call(tmp_path, *runs, "--at", 30000, "--from", 500)
     assert done.returncode == 0, done.stderr
     loss, recall, _ = done.stdout.splitlines()
-    assert loss == "loss after 30,000 steps: 0.68 (0.68-0.68)"
-    assert recall == "recall after 30,000 steps: 0.89 (0.89-0.89)"
+    assert loss == "loss after 30,000 steps: 0.685 (0.685-0.685)"
+    assert recall == "recall after 30,000 steps: 0.887 (0.887-0.887)"
     assert (tmp_path / "curve.png").stat().st_size > 10_000
 
 
