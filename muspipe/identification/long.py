@@ -14,7 +14,6 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +28,7 @@ from muspipe.preparation.prepare import Preparation, prepare, said_of_direction
 from muspipe.recordings.recording import MIN_SIDE_PX, Recording
 from muspipe.recordings.units import MotorUnits
 from simulator.shared.processes import cores
-from simulator.shared.threads import one_blas_thread
+from simulator.shared.threads import one_blas_thread, workers
 
 Progress = Callable[[float, str], None]
 """Called with the share that is done, 0-1, and what is being done."""
@@ -79,7 +78,7 @@ def _usual_jobs():
 @contextlib.contextmanager
 def _threads(jobs):
     """A pool that, when something goes wrong, does not do first what is waiting."""
-    pool = ThreadPoolExecutor(jobs)
+    pool = workers(jobs)
     try:
         yield pool
     finally:

@@ -97,10 +97,7 @@ def _predicted(model, standardised, territories):
     trains = []
     for start in range(0, len(territories), BATCH):
         part = {name: array[start : start + BATCH] for name, array in inputs.items()}
-        n = len(territories[start : start + BATCH])
-        rest = -n % 8  # few batch sizes, as each is compiled anew
-        part = {name: np.concatenate([array, np.zeros_like(array[:1]).repeat(rest, 0)]) for name, array in part.items()}
-        trains.append(np.asarray(model.predict_on_batch(part))[:n])
+        trains.append(model.outputs_of(part))
     return np.concatenate(trains)
 
 

@@ -120,7 +120,9 @@ def frames_from_grid(trains: np.ndarray, recording: Recording, grid: Grid) -> np
 
 
 def padded(velocity: np.ndarray, window: tuple[int, int, int]) -> np.ndarray:
-    """Zeros added after the end of each axis that is shorter than the window."""
+    """Zeros added after the end of each axis that is shorter than the window; the velocity itself if none is."""
+    if all(n >= w for n, w in zip(velocity.shape, window, strict=True)):
+        return velocity
     return np.pad(velocity, [(0, max(0, w - n)) for n, w in zip(velocity.shape, window, strict=True)])
 
 

@@ -105,6 +105,11 @@ class Recording:
         return isinstance(self.velocity, StoredVelocity)
 
     @property
+    def pixels(self) -> np.ndarray:
+        """float32 (P, T): velocity of the P pixels inside, row by row; not a copy where that is all of them."""
+        return self.velocity[self.inside] if not self.inside.all() else self.velocity.reshape(-1, self.n_frames)
+
+    @property
     def image_shape(self) -> tuple[int, int]:
         """(height, width) [px]."""
         return self.velocity.shape[:2]

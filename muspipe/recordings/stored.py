@@ -56,7 +56,8 @@ class StoredVelocity:
             read = store.item(self.name).array[tuple(where)]
         read = np.transpose(read, [self.axes.index(letter) for letter in "HWT"])
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported
-            velocity = np.array(read, np.float32, order="C")
+            own = None if isinstance(read, np.ndarray) and not isinstance(read, np.memmap) else True  # else: the file's
+            velocity = np.array(read, np.float32, order="C", copy=own)
         if self.inside is not None:
             velocity[~self.inside] = 0
         return velocity
