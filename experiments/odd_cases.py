@@ -192,14 +192,6 @@ def _simulate(random, sound, folder):
     return [*words, *(word for pair in pairs for word in ("--set", pair))], lambda: h5py.File(out).close()
 
 
-def _settings(random, sound, folder):
-    """Any word."""
-    word = random.choice(
-        ("hybrid", "prepare", "echo", "motion", "", " ", "ica.", "MOTION", ".*", json.dumps(random.choice(ODD)))
-    )
-    return ["muspipe", "settings", word], lambda: None
-
-
 KINDS = {
     "identify, damaged bytes": _identify,
     "identify, other content": _identify_content,
@@ -210,7 +202,6 @@ KINDS = {
     "evaluate, damaged data set": _evaluate,
     "train and preview, damaged data set": _train,
     "simulate, odd settings": _simulate,
-    "settings, any word": _settings,
 }
 
 

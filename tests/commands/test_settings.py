@@ -65,10 +65,11 @@ def test_a_word_finds_settings_of_everything_and_shared_ones_once(capsys):
     assert any(line.startswith("tissue.still_edge_mm") for line in lines)  # its meaning has the word
 
 
-def test_an_unknown_word_is_one_line(capsys):
-    assert cli.main(["settings", "xyz"]) == 2
+@pytest.mark.parametrize("word", ["xyz", "-", ".*", "a\nb", "\udc80", "{}", "%s"])
+def test_an_unknown_word_is_one_line(word, capsys):
+    assert cli.main(["settings", "--", word]) == (2 if word != "-" else 0)
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "hybrid" in error and "echo" in error and "'xyz'" in error
+    assert word == "-" or (error.count("\n") == 1 and "hybrid" in error and "echo" in error and repr(word) in error)
 
 
 def test_what_is_expected_in_few_words():
