@@ -32,6 +32,7 @@ COMMANDS = {
         "export": "write a result for MATLAB, openhdemg, pandas and others",
         "compare": "compare a result with decomposed EMG",
         "evaluate": "measure a method on a simulated data set",
+        "settings": "list what --set takes: the settings of a method or a scenario, with unit, range and meaning",
     },
     "muspipe-train": {
         "preview": "draw a training batch as the networks see it",

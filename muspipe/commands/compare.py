@@ -71,7 +71,7 @@ def _require_common_time(args, result, reference, options):
 def _recording(args, result):
     from muspipe.echoes.readers import holds_echoes
     from muspipe.errors import InputError
-    from muspipe.recordings.readers import load_recording
+    from muspipe.identification.many import load_noticing
     from muspipe.recordings.stores import open_store
 
     path = args.recording
@@ -80,7 +80,7 @@ def _recording(args, result):
         echoes = not store.has("velocity") and holds_echoes(store, args.variable)
     if not echoes:  # of which these would be other numbers: frames of the scanner, samples
         given |= {"frame_rate_hz": result.frame_rate_hz, "pixel_mm": result.pixel_mm}
-    recording = load_recording(path, **given)
+    recording, _ = load_noticing(path, **given)  # what is doubtful about it stands in the result
     expected, got = (*result.image_shape, result.n_frames), recording.velocity.shape
     if expected != got:
         form = "{} x {} px, {} frames".format

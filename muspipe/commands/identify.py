@@ -115,7 +115,8 @@ def _print_metrics(path, metrics):
         f"\nAgainst the truth in {path}:\n"
         f"  motor units  {metrics['n_matched']} of {metrics['n_true']} found, {n_false} false: "
         f"recall {shown('recall')}, precision {shown('precision')}\n"
-        f"  territories  recall {shown('segmentation_recall')}, precision {shown('segmentation_precision')} (pixels)\n"
+        f"  territories  pixel recall {shown('segmentation_recall')}, "
+        f"pixel precision {shown('segmentation_precision')}\n"
         f"  firings      rate of agreement {shown('roa')} with those of the true twitch trains, "
         f"{shown('roa_discharges')} with the true discharges"
     )

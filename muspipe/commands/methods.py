@@ -25,7 +25,7 @@ def add_method(parser: argparse.ArgumentParser, table: dict[str, Entry]) -> None
         metavar="NAME=VALUE",
         dest="settings",
         help="a setting of the method, e.g. min_score=0.5, or ica.min_score=0.5 inside another, or of what is done "
-        "before it, e.g. prepare.motion=false; may be repeated",
+        "before it, e.g. prepare.motion=false; `muspipe settings NAME` lists them; may be repeated",
     )
 
 
@@ -49,5 +49,8 @@ def given_settings(args: argparse.Namespace) -> dict:
     signals = {} if args.signals is None else {"signals": args.signals}
     settings = signals | parse_assignments(args.settings)
     for name in ARGUMENTS & settings.keys():
-        raise InputError(f"--set {name}: expected a setting of the method, of prepare. or of cut., {name} is none")
+        raise InputError(
+            f"--set {name}: expected a setting of the method, of prepare. or of cut., {name} is none (they are listed "
+            f"by `muspipe settings {args.method}`)"
+        )
     return settings

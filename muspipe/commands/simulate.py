@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import math
 from pathlib import Path
 
@@ -33,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         dest="settings",
-        help="a setting of the scenario, from the list below; may be repeated",
+        help="a setting of the scenario, which `muspipe settings SCENARIO` lists; give a scenario that you change a "
+        "name of its own, --set name=NAME; may be repeated",
     )
     parser.add_argument(
         "--snr-db",
@@ -55,33 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the echoes that the velocity comes from, beamformed IQ (.h5; scenario echo); --truth is the same",
     )
     recording.add_argument("--overwrite", action="store_true", help="replace existing files")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = _settings_help()
-
-
-def _settings_help() -> str:
-    """The settings of `--set`, a line each, with their values in scenario paper."""
-    from simulator.config import SimulationConfig
-
-    lines = [
-        "settings of --set, with their values in scenario paper; give a scenario that you change a name of its own:"
-    ]
-    lines += _lines_of(SimulationConfig())
-    lines += ["settings of scenario echo alone:"]
-    echo = SimulationConfig.scenario("echo")
-    for part in ("tissue", "motion", "echo"):
-        lines += _lines_of(getattr(echo, part), f"{part}.")
-    return "\n".join(lines)
-
-
-def _lines_of(settings, prefix=""):
-    """Two lines for each field of a dataclass of settings."""
-    from simulator.shared.settings import described
-
-    for name, (_, facts) in described(type(settings)).items():
-        value = getattr(settings, name)
-        value = json.dumps(value) if not isinstance(value, str) else value
-        yield f"  {prefix}{name}={value}" + (f" [{facts.unit}]" if facts.unit else "") + f"\n      {facts.help}"
 
 
 def _scenario(args, **changes):
@@ -93,7 +66,8 @@ def _scenario(args, **changes):
     settings = parse_assignments(args.settings)
     for name in changes.keys() & settings.keys():
         raise InputError(f"--set {name}: is given by another argument, too; leave one of them out")
-    return changed(SimulationConfig.scenario(args.scenario), settings | changes, f"scenario {args.scenario}")
+    config, listed = SimulationConfig.scenario(args.scenario), f"listed by `muspipe settings {args.scenario}`"
+    return changed(config, settings | changes, f"scenario {args.scenario}", listed=listed)
 
 
 def run(args: argparse.Namespace) -> int:

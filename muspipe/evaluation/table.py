@@ -5,11 +5,11 @@ from __future__ import annotations
 COLUMNS = {
     "recall": "recall",
     "precision": "precision",
-    "segmentation_recall": "seg. recall",
-    "segmentation_precision": "seg. precision",
+    "segmentation_recall": "pixel recall",
+    "segmentation_precision": "pixel precision",
     "dice": "Dice",
     "roa": "RoA",
-    "roa_discharges": "RoA, discharges",
+    "roa_discharges": "RoA with the true discharges",
     "n_found": "found",
 }
 """metric -> heading"""

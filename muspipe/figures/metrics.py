@@ -16,7 +16,7 @@ PANELS = {
     "segmentation_recall": "Pixel recall",
     "segmentation_precision": "Pixel precision",
     "roa": "Rate of agreement",
-    "roa_discharges": "Rate of agreement with discharges",
+    "roa_discharges": "RoA with the true discharges",
 }
 LOWEST = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.25, 0.0)
 """Where an axis may begin: at the first that is not above what is drawn."""

@@ -3,7 +3,8 @@
 It begins with the simulator's twitch. The train is deconvolved with the twitch so far, the maxima are candidates, those
 that the train can do without are taken out, and from the rest the twitch is learnt; then once more with what was
 learnt. Where many firings come in quick succession they may be one slow twitch each: then a slow beginning is tried,
-too, and the one that explains more with fewer firings is taken.
+too, and the one that explains more with fewer firings is taken. At last firings in quick succession that a single one
+explains as well become that one (doublets.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from muspipe.firings import twitches
+from muspipe.firings.doublets import merged
 from muspipe.firings.twitches import GRID_HZ, NOWHERE
 from simulator.activity import twitch_velocity
 
@@ -115,6 +117,7 @@ def _found(trains, drift, starts, frame_rate_hz):
             found[i] = _none(explained)
             continue
         peak, onset = _peak_and_onset(w)
+        onsets = merged(x[i], w, onsets, drift, unexplained)
         peaks = np.sort(_joined(onsets, starts)) + peak
         peaks = peaks[(peaks >= 0) & (peaks < trains.shape[1])]
         found[i] = Discharges(peaks / frame_rate_hz, (peak - onset) / frame_rate_hz, explained)
@@ -215,8 +218,8 @@ def _round(fits, trains, strict):
 
 
 def _joined(onsets, starts):
-    """Onsets [frames of the train] of one (s, K), each from the stretch in whose inner part it lies."""
-    onsets = [t[t > NOWHERE] for t in onsets]
+    """Onsets [frames of the train] of one, those (K,) of each of its s stretches, each from the stretch in whose inner
+    part it lies."""
     if len(starts) == 1:
         return onsets[0]
     ends = starts[:-1] + WINDOW

@@ -104,7 +104,8 @@ def get_method(name: str, settings: dict | None = None, table: dict[str, Entry] 
     """
     if name not in table:
         raise InputError(f"unknown method {name!r}: expected one of {', '.join(table)}")
-    return changed(table[name].load()(), settings or {}, f"method {name!r}")
+    listed = f"listed by `muspipe settings {name}`"
+    return changed(table[name].load()(), settings or {}, f"method {name!r}", listed=listed)
 
 
 def name_of(method: Method) -> str:

@@ -108,10 +108,11 @@ def apart(settings: dict, prefix: str, default):
     given, kind = settings.get(prefix, {}), type(default)
     if not isinstance(given, dict | kind):
         raise InputError(f"{prefix}: expected a {kind.__name__} or a dictionary of its settings, got {given!r}")
-    start = given if isinstance(given, kind) else changed(default, given, prefix)
+    listed = f"listed by `muspipe settings {prefix}`"
+    start = given if isinstance(given, kind) else changed(default, given, prefix, listed=listed)
     own = {name.removeprefix(f"{prefix}."): value for name, value in settings.items() if name.startswith(f"{prefix}.")}
     rest = {name: value for name, value in settings.items() if name.split(".")[0] != prefix}
-    return changed(start, own, prefix), rest
+    return changed(start, own, prefix, listed=listed), rest
 
 
 @one_blas_thread()

@@ -13,6 +13,7 @@ their velocity is estimated when they are loaded.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,8 @@ def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, ax
     whole: False leaves the velocity in the file, where its format lets parts be read, for recordings that are larger
     than memory: `identify` reads a window after the other.
 
-    frame_rate_hz [Hz] and pixel_mm [mm] override the file's values; they are needed where the file has none.
+    frame_rate_hz [Hz] and pixel_mm [mm] override the file's values, with a UserWarning if those are others; they are
+    needed where the file has none.
     variable: name of the array in the file (for HDF5 also a path, "group/name").
     axes: order of the array's axes, a permutation of "HWT" (height, width, time). Without it HWT is taken, unless the
     shape looks like time first.
@@ -47,13 +49,14 @@ def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, ax
             from muspipe.echoes.readers import holds_echoes, velocity_of_file  # these pass by what is velocity
 
             if holds_echoes(store, variable):
-                given = {"prf_hz": frame_rate_hz, "pixel_mm": pixel_mm}
-                return velocity_of_file(path, variable, axes, {k: v for k, v in given.items() if v is not None})
+                given = _given(prf_hz=frame_rate_hz, pixel_mm=pixel_mm)
+                _warn_of_replaced(path, store.values(given, _first_of_echoes(store, variable)), given)
+                return velocity_of_file(path, variable, axes, given)
         velocity, unit, scalars = _content(store, variable, order, whole)
         bmode = _bmode(store, order)
-    for name, given in zip(SCALARS, (frame_rate_hz, pixel_mm), strict=True):
-        if given is not None:
-            scalars[name] = given
+    given = _given(frame_rate_hz=frame_rate_hz, pixel_mm=pixel_mm)
+    _warn_of_replaced(path, scalars, given)
+    scalars |= given
     if velocity.ndim == 3 and axes is None and velocity.shape[0] > velocity.shape[1] == velocity.shape[2]:
         raise InputError(
             f"{path}: shape {velocity.shape} looks like time first, expected height, width, time: give axes, --axes "
@@ -73,6 +76,35 @@ def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, ax
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _given(**values):
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _first_of_echoes(store, variable) -> str | None:
+    """The array whose attributes say how the echoes were taken, as its file does."""
+    from muspipe.echoes.readers import NAMES
+
+    if variable is not None:
+        return variable.split(",")[0].strip()
+    likely = (*(names[0] for names in NAMES), *(name for name, shape in store.shapes.items() if len(shape) >= 3))
+    return next((name for name in likely if name in store.shapes), None)
+
+
+def _warn_of_replaced(path, said: dict, given: dict) -> None:
+    """A UserWarning in one line for values that a file says and that others take the place of."""
+    pairs = {name: (_shown(number(said[name])), _shown(value)) for name, value in given.items() if name in said}
+    changes = [f"{name} {new} instead of the file's {old}" for name, (old, new) in pairs.items() if new != old]
+    if changes:
+        warnings.warn(f"{path}: taken as given: {', '.join(changes)}", stacklevel=3)
+
+
+def _shown(value):
+    """A number, or two that differ, for a line of text."""
+    parts = value if isinstance(value, tuple | list) else (value,)
+    shown = [f"{part:g}" if isinstance(part, int | float) else f"{type(part).__name__}" for part in parts]
+    return " x ".join(shown if len(set(shown)) > 1 else shown[:1])
 
 
 def _content(store: Store, variable, order, whole):

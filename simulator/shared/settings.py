@@ -8,8 +8,8 @@
 ...         check(self)
 
 The same description checks values given from Python (`check`), by `--set NAME=VALUE` (`changed`, `parse_assignments`)
-and on the command line, whose arguments it makes (`add_arguments`, `given`). Whatever is wrong is one InputError that
-names the setting, what was expected and what came.
+and on the command line, whose arguments it makes (`add_arguments`, `given`), and is what a list of settings shows
+(`lines_of`). Whatever is wrong is one InputError that names the setting, what was expected and what came.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from simulator.shared.errors import InputError
 
@@ -83,21 +83,46 @@ def checked(label: str, value, hint, facts: Facts):
     try:
         return _converted(value, hint, facts)
     except _Refused:
-        expected = _expectation(hint, facts)
+        expected = _expectation(hint, facts) + (f" [{facts.unit}]" if facts.unit and not facts.choices else "")
         raise InputError(f"{label}: expected {expected}, got {value!r}") from None
 
 
-def changed(settings, changes: dict, what: str, prefix: str = ""):
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A setting in a list."""
+
+    name: str
+    value: str
+    """As `--set` takes it, as is what is expected."""
+    unit: str
+    expected: str
+    help: str
+
+
+def lines_of(settings, prefix: str = "") -> Iterator[Line]:
+    """A line for each described field of a dataclass instance, "outer.inner" for those of a field that is one, too.
+    prefix: stands before the names."""
+    for name, (hint, facts) in described(type(settings)).items():
+        value = getattr(settings, name)
+        if dataclasses.is_dataclass(value):
+            yield from lines_of(value, f"{prefix}{name}.")
+            continue
+        text = value if isinstance(value, str) else json.dumps(value)
+        yield Line(f"{prefix}{name}", text, facts.unit, _brief(hint, facts), facts.help)
+
+
+def changed(settings, changes: dict, what: str, prefix: str = "", listed: str = ""):
     """A copy of a dataclass instance with changes {name: value}; "outer.inner" reaches into a field that is a
     dataclass or a dictionary. what: names the owner in the InputError for an unknown name; prefix: stands before the
-    names of wrong values."""
+    names of wrong values; listed: says where the settings are listed."""
     direct, nested = {}, {}
     known = described(type(settings))
     for name, value in changes.items():
         head, dot, rest = name.partition(".")
         outer = getattr(settings, head) if head in known else None
         if head not in known or (dot and not (dataclasses.is_dataclass(outer) or isinstance(outer, dict))):
-            raise InputError(f"{what} has no setting {name!r}; it has {', '.join(known)}")
+            more = f", {listed}" if listed else ""
+            raise InputError(f"{what} has no setting {name!r}; it has {', '.join(known)}{more}")
         if dot and isinstance(outer, dict):
             direct[head] = {**direct.get(head, outer), rest: value}
         elif dot:
@@ -106,7 +131,7 @@ def changed(settings, changes: dict, what: str, prefix: str = ""):
             direct[name] = value
     for head, inner in nested.items():
         outer = direct.get(head, getattr(settings, head))
-        direct[head] = changed(outer, inner, f"{what}, {head}", f"{prefix}{head}.")
+        direct[head] = changed(outer, inner, f"{what}, {head}", f"{prefix}{head}.", listed)
     try:
         return dataclasses.replace(settings, **direct)
     except InputError as error:
@@ -227,8 +252,7 @@ def _expectation(hint, facts) -> str:
     """What a value should have been, in words."""
     if facts.choices:
         return f"one of {', '.join(map(str, facts.choices))}"
-    words = " or ".join(_words(option, facts) for option in _options(hint))
-    return words + (f" [{facts.unit}]" if facts.unit else "")
+    return " or ".join(_words(option, facts) for option in _options(hint))
 
 
 def _words(hint, facts):
@@ -242,11 +266,30 @@ def _words(hint, facts):
         return f"{hint.__name__} or a dictionary of its settings"
     if hint not in (int, float):
         return {bool: "true or false", str: "text", type(None): "none", dict: "a dictionary"}.get(hint, str(hint))
+    return ("an integer" if hint is int else "a number") + _bounds(facts)
+
+
+def _bounds(facts):
+    """ " from 0 to 1", " above 0"; empty without any."""
     low = f" from {facts.least:g}" if facts.least is not None else ""
     low = f" above {facts.above:g}" if facts.above is not None else low
     high = f" to {facts.most:g}" if facts.most is not None and facts.least is not None else ""
-    high = high or (f" up to {facts.most:g}" if facts.most is not None else "")
-    return ("an integer" if hint is int else "a number") + low + high
+    return low + (high or (f" up to {facts.most:g}" if facts.most is not None else ""))
+
+
+def _brief(hint, facts) -> str:
+    """What a value may be, for a narrow column, as `--set` takes it."""
+    if facts.choices:
+        return ", ".join(map(str, facts.choices))
+    if len(_options(hint)) > 1:
+        return " or ".join(_brief(option, facts) for option in _options(hint))
+    if typing.get_origin(hint) is tuple:
+        inner = typing.get_args(hint)
+        n = "a list" if inner[-1] is Ellipsis else "[low, high]" if facts.rising else f"{len(inner)} values"
+        return f"{n}, each {_brief(inner[0], facts)}"
+    if hint in (int, float):
+        return ("integer" * (hint is int) + _bounds(facts)).strip() or "number"
+    return {bool: "true, false", str: "text", type(None): "null"}.get(hint, "{...}")
 
 
 def _parsed(text: str):

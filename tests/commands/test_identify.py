@@ -102,6 +102,14 @@ def test_firings_by_the_rule_that_is_asked_for(recording, tmp_path, capsys, fake
     refused(capsys, tmp_path, [recording, "--out", tmp_path / "other", *words], "expected one of discharges, paper")
 
 
+def test_a_frame_rate_in_place_of_the_files_is_told_once(recording, tmp_path, capsys, fake_method):
+    words = ["--out", str(tmp_path / "out"), "--method", "fake", "--frame-rate", "200", "--pixel-mm", "0.5"]
+    assert main(["identify", str(recording), *words]) == 0
+    note = f"{recording}: taken as given: frame_rate_hz 200 instead of the file's 400"
+    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")][:1] == [f"note: {note}"]
+    assert Result.load(tmp_path / "out/result.h5").warnings.count(note) == 1
+
+
 def test_settings_reach_inside(recording, tmp_path):
     """`--set` with a list, for the separation; the tiny recording has no unit either way."""
     words = ["--method", "ica", "--set", "diameter_mm=[2, 24]", "--set", "sparse.iterations=3"]

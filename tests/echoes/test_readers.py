@@ -1,6 +1,7 @@
 """IQ and RF in every kind of file, and every way in which they can be wrong."""
 
 import dataclasses
+import re
 
 import h5py
 import numpy as np
@@ -110,6 +111,17 @@ def test_options_override_the_file(tmp_path, iq):
     path, _ = write("h5 ours", tmp_path, iq)
     with open_echoes(path, prf_hz=500.0, pixel_mm=0.3) as echoes:
         assert echoes.scan == Scan(centre_frequency_hz=7.8e6, prf_hz=500.0, pixel_mm=(0.3, 0.3))
+
+
+@pytest.mark.parametrize("kind", ["h5 ours", "npz", "mat two", "mat73 last"])
+def test_options_that_take_the_place_of_what_the_file_says_are_told(tmp_path, iq, kind):
+    path, _ = write(kind, tmp_path, iq)
+    said = re.escape(
+        f"{path}: taken as given: prf_hz 500 instead of the file's 400, pixel_mm 0.3 instead of the file's 0.2 x 0.4"
+    )
+    with pytest.warns(UserWarning, match=f"^{said}$") as noticed:
+        assert load_recording(path, frame_rate_hz=500.0, pixel_mm=0.3).frame_rate_hz == 500
+    assert len(noticed) == 1
 
 
 def test_integers_are_taken_and_a_kept_sampling_rate_does_not_make_rf_of_iq(tmp_path, iq):

@@ -221,6 +221,16 @@ def test_the_networks_that_come_with_muspipe():
         assert size == f"{path.stat().st_size / 1e6:.1f} MB, {n / 1e6:.2f} M weights"
 
 
+def test_what_evidence_for_doublets_gains():
+    stored = read_raw(ROOT / "experiments/results/doublets.csv", "10")
+    head, *rows = table_after((ROOT / "experiments/README.md").read_text(encoding="utf-8"), "Two firings much closer")
+    for units, *cells in rows:
+        for title, cell in zip(head[1:], cells, strict=True):
+            scenario, snr = title.removesuffix(" dB").split(", ")
+            keys = [(scenario, when, snr, units, "roa_discharges") for when in ("before", "after")]
+            assert cell == ", ".join(f"{float(stored[key][0]):.3f}" for key in keys)
+
+
 RESULTS = {
     "README.md": {
         ("scenario", "units", "`hybrid`: recall"): "results/now_paper.csv",
@@ -243,6 +253,7 @@ RESULTS = {
         ("scenario", "SNR [dB]", "units", "`twitch-refit`"): "results/twitch_true_paper.csv",
         ("scenario", "SNR [dB]", "1"): "results/twitch_paper.csv",
         ("scenario", "case", "trains"): "results/discharges.csv",
+        ("units", "echo, 25 dB", "physiological, 10 dB"): "results/doublets.csv",
         ("scenario", "units", "stica", "stjade"): "results/field.csv",
         ("scenario", "firings a second", "trains of"): "results/field.csv",
         ("choice", "value", "ica"): "results/ablation.csv",

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import warnings
 import zipfile
 
 import h5py
@@ -67,8 +68,22 @@ def test_every_format_gives_the_same_recording(tmp_path, velocity, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_options_override_the_file(tmp_path, velocity, kind):
     path, _ = write(kind, tmp_path, velocity)
-    recording = load_recording(str(path), frame_rate_hz=200, pixel_mm=0.25)
+    with warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always")
+        recording = load_recording(str(path), frame_rate_hz=200, pixel_mm=0.25)
     assert (recording.frame_rate_hz, recording.pixel_mm) == (200.0, 0.25)
+    both = "frame_rate_hz 200 instead of the file's 400, pixel_mm 0.25 instead of the file's 0.5"
+    assert [str(w.message) for w in noticed] == ([] if kind == "npy" else [f"{path}: taken as given: {both}"])
+
+
+def test_options_that_say_what_the_file_says_are_no_news(tmp_path, velocity):
+    path, _ = write("npz", tmp_path, velocity)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_recording(path, frame_rate_hz=400, pixel_mm=0.5).pixel_mm == 0.5
+    np.savez(tmp_path / "odd.npz", velocity=velocity, frame_rate_hz=np.ones(7), pixel_mm=0.5)
+    with pytest.warns(UserWarning, match="frame_rate_hz 200 instead of the file's ndarray$"):
+        assert load_recording(tmp_path / "odd.npz", frame_rate_hz=200).frame_rate_hz == 200
 
 
 @pytest.mark.parametrize("axes", ["THW", "twh", "WHT"])
