@@ -32,6 +32,7 @@ def test_every_unit_once_an_epoch_in_blocks_of_sequences():
         met.add(sequence)
         blocks[-1].add(sequence)
     assert [len(block) for block in blocks] == [4, 4, 4]
+    assert np.count_nonzero(np.diff(order[:, 0])) > 40  # of 77 neighbours: the units of a block are shuffled
     last_seen = {s: np.flatnonzero(order[:, 0] == s).max() for s in range(12)}
     first_seen = {s: np.flatnonzero(order[:, 0] == s).min() for s in range(12)}
     for before, after in zip(blocks, blocks[1:], strict=False):
