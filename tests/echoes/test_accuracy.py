@@ -186,7 +186,7 @@ def test_rf_stays_at_its_depth():
 
 
 def test_filters_of_velocity_are_of_the_images_rate():
-    """800 frames a second, 400 images. At its cut-off of 10 Hz the high-pass, run both ways, halves: as of 10 Hz too."""
+    """400 images of 800 frames a second. The high-pass, run both ways, halves what is at its cut-off."""
     scan = dataclasses.replace(SCAN, prf_hz=800.0)
     rng, seconds = np.random.default_rng(11), (np.arange(799) + 0.5) / 800
     velocity = 3 * np.sin(2 * np.pi * 10 * seconds)
