@@ -5,8 +5,10 @@ import pytest
 
 from muspipe.errors import InputError
 from muspipe.evaluation.metrics import matched_firings, rate_of_agreement
+from muspipe.firings.discharges import LEAST_EXPLAINED, WINDOW, _joined, _peak_and_onset
 from muspipe.firings.find import find_firings
 from muspipe.firings.maxima import positive_maxima
+from muspipe.firings.twitches import NOWHERE
 from simulator import SimulationConfig, simulate
 from simulator.activity import peak_latency_s, twitch_velocity
 from tests.firings.trains import LATENCY_S, irregular, train_of
@@ -138,3 +140,33 @@ def test_rules_by_name():
     assert paper.rule == "paper" and np.isnan(paper.latencies_s).all() and np.isnan(paper.confidences).all()
     with pytest.raises(InputError, match="firings: expected one of discharges, paper, cbss, got 'peaks'"):
         find_firings(train, 400.0, "peaks")
+
+
+def test_peak_and_onset_between_frames():
+    """A parabola with its top at 20.3, 0 from 10 frames on both sides: 0.05 and more within 9.7 frames, from 11 on."""
+    w = np.maximum(1 - ((np.arange(60) - 20.3) / 10) ** 2, 0)
+    peak, onset = _peak_and_onset(w)
+    assert peak == pytest.approx(20.3) and onset == 11
+
+
+def test_stretches_are_joined_in_the_middle_of_what_they_share():
+    """The second begins at 640: frames 640-800 are in both, and 720 is in the middle."""
+    assert WINDOW == 800
+    onsets = np.array([[700.1, 719.0, 730.1, NOWHERE], [60.2, 81.0, 90.2, 300.0]])
+    assert _joined(onsets, np.array([0, 640])).tolist() == [700.1, 719.0, 721.0, 730.2, 940.0]
+
+
+def test_no_firing_lies_outside_the_train():
+    """The last twitch peaks after the end, and the first before the beginning."""
+    inner_s = np.array([0.12, 0.25, 0.39, 0.52, 0.66, 0.8])
+    times_s = found(train_of([-LATENCY_S - 0.004, *inner_s, 1 - LATENCY_S + 0.004]))
+    np.testing.assert_allclose(times_s, inner_s + LATENCY_S, atol=0.003)
+
+
+def test_firings_that_explain_little_are_none():
+    trains = np.stack([train_of(irregular(12, 1.0, seed)) for seed in range(12)])
+    trains += 1.2 * trains.std() * np.random.default_rng(6).standard_normal(trains.shape)
+    result = find_firings(trains, 400.0)
+    little = result.confidences < LEAST_EXPLAINED
+    assert 0 < little.sum() < 12
+    assert [len(times_s) == 0 for times_s in result.times_s] == little.tolist()
