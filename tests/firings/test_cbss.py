@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from muspipe.evaluation.metrics import matched_firings, rate_of_agreement
+from muspipe.firings import cbss
 from muspipe.firings.cbss import (
     COPIES,
     LEAST_SIL,
@@ -75,11 +76,14 @@ def test_regular_intervals_vary_little_and_few_are_not_told():
     assert _variation(np.array([0, 10, 20])) == np.inf == _variation(np.array([], int))
 
 
-def test_no_spike_lies_outside_the_train():
-    """The last twitch peaks after the end, and the first before the beginning."""
-    firings_s = np.array([-LATENCY_S - 0.004, 0.12, 0.25, 0.39, 0.52, 0.66, 0.8, 1 - LATENCY_S + 0.004])
-    peaks_s = find_spikes(train_of(firings_s), 400.0).peaks_s
-    assert len(peaks_s) >= 6 and peaks_s.min() >= 0 and peaks_s.max() < 1
+@pytest.mark.parametrize("lag", [-110, 110])
+def test_no_peak_lies_outside_the_train(monkeypatch, lag):
+    """Five spikes 48-55 frames apart, moved by 110: two of their peaks are outside."""
+    train = train_of([0.1, 0.23, 0.36, 0.48, 0.61])
+    assert len(find_spikes(train, 400.0).peaks_s) == 5
+    monkeypatch.setattr(cbss, "_explained", lambda x, spikes: (0.9, lag))
+    peaks_s = find_spikes(np.roll(train, 0 if lag < 0 else 110), 400.0).peaks_s
+    assert len(peaks_s) == 3 and peaks_s.min() >= 0 and peaks_s.max() < 1
 
 
 def test_spikes_are_well_apart_from_the_other_peaks():

@@ -5,7 +5,8 @@ import pytest
 
 from muspipe.errors import InputError
 from muspipe.evaluation.metrics import matched_firings, rate_of_agreement
-from muspipe.firings.discharges import LEAST_EXPLAINED, WINDOW, _joined, _peak_and_onset
+from muspipe.firings import discharges
+from muspipe.firings.discharges import WINDOW, _joined, _peak_and_onset
 from muspipe.firings.find import find_firings
 from muspipe.firings.maxima import positive_maxima
 from muspipe.firings.twitches import NOWHERE
@@ -163,10 +164,13 @@ def test_no_firing_lies_outside_the_train():
     np.testing.assert_allclose(times_s, inner_s + LATENCY_S, atol=0.003)
 
 
-def test_firings_that_explain_little_are_none():
-    trains = np.stack([train_of(irregular(12, 1.0, seed)) for seed in range(12)])
-    trains += 1.2 * trains.std() * np.random.default_rng(6).standard_normal(trains.shape)
-    result = find_firings(trains, 400.0)
-    little = result.confidences < LEAST_EXPLAINED
-    assert 0 < little.sum() < 12
-    assert [len(times_s) == 0 for times_s in result.times_s] == little.tolist()
+def test_firings_that_explain_little_are_none(monkeypatch):
+    """Noise of 0.3 of the SD has 8 % of the power: nine tenths are explained, and here more is asked for."""
+    train = train_of(irregular(10, 1.0, 1))
+    train += 0.3 * train.std() * np.random.default_rng(6).standard_normal(400)
+    before = find_firings(train[None], 400.0)
+    assert len(before.times_s[0]) > 5 and before.confidences[0] < 0.97
+    monkeypatch.setattr(discharges, "LEAST_EXPLAINED", 0.97)
+    result = find_firings(train[None], 400.0)
+    assert len(result.times_s[0]) == 0 and np.isnan(result.latencies_s[0])
+    assert result.confidences[0] == before.confidences[0] > 0.8
