@@ -187,3 +187,31 @@ def test_a_unit_that_pauses_is_known_again_by_its_place(moved_px, one):
     """Of 30 pixels in a row 22 are shared, IoU 22 / 38, or 16, IoU 16 / 44."""
     parts = [[part(range(30), wave(WINDOWS[0], 1))], [], [part(range(moved_px, 30 + moved_px), wave(WINDOWS[2], 2))]]
     assert len(link(WINDOWS, parts, 1000)) == (1 if one else 2)
+
+
+def test_territories_are_moved_back_by_the_drift():
+    """Columns 8-9 where the image lies 2 px to the left, 12-13 where it lies as much to the right."""
+    chain = {0: part([8, 9], wave(WINDOWS[0])), 1: part([12, 13], wave(WINDOWS[1]))}
+    moved = np.array([[0.0, -2.0], [0.0, 2.0]])
+    assert np.flatnonzero(territory_of(chain, moved, (1, 20))).tolist() == [10, 11]
+
+
+def test_half_of_the_windows_are_enough_for_a_pixel():
+    chain = {w: part(pixels, wave(WINDOWS[w])) for w, pixels in enumerate([[3, 4], [4, 5]])}
+    assert np.flatnonzero(territory_of(chain, np.zeros((3, 2)), (1, 20))).tolist() == [3, 4, 5]
+    chain[2] = part([4, 6], wave(WINDOWS[2]))
+    assert np.flatnonzero(territory_of(chain, np.zeros((3, 2)), (1, 20))).tolist() == [4]
+
+
+@pytest.mark.parametrize(("n_units", "columns"), [(3, [-1, -1, 2]), (2, [0, 0, 0])])
+def test_drift_is_from_the_mean_place_and_three_units_must_show_it(n_units, columns):
+    """In the last window all lie 3 px further to the right, 1 px from the left on the mean."""
+    chains = [{w: part([50 * k + 10 + x], wave(WINDOWS[w])) for w, x in enumerate((0, 0, 3))} for k in range(n_units)]
+    np.testing.assert_allclose(drift_px(chains, 3, 50), [[0, x] for x in columns], atol=0.01)
+
+
+@pytest.mark.parametrize(("amplitude", "is_active"), [(0.4, True), (0.25, False)])
+def test_a_tenth_of_the_power_is_active(amplitude, is_active):
+    """Squares of 0.16 and 0.0625, for 3 s at 100 Hz."""
+    train = np.r_[np.ones(300), np.full(300, amplitude)]
+    assert active(train, 100.0)[350:].all() == is_active and active(train, 100.0)[:300].all()
