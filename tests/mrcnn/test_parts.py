@@ -186,8 +186,9 @@ def test_losses_on_paper():
     logits = np.array([[[0, np.log(3)]] * 3], np.float32)
     loss = losses.rpn_class_loss(np.array([[1, -1, 0]]), ops.convert_to_tensor(logits))
     assert float(loss) == pytest.approx((np.log(4 / 3) + np.log(4)) / 2, rel=1e-5)  # the last counts for nothing
-    # the first target is that of the second anchor, off by 0.5 and 3 in two of four; a third positive has no target
+    # the first target is that of the second anchor, off by 0.5 and 3 in two of four; the third has none
     match, deltas = np.array([[-1, 1, 1]]), np.zeros((1, 3, 4), np.float32)
+    deltas[0, 2] = 9
     target = np.array([[[0.5, 3, 0, 0]]], np.float32)
     assert float(losses.rpn_bbox_loss(match, target, ops.convert_to_tensor(deltas))) == pytest.approx((0.125 + 2.5) / 4)
 
