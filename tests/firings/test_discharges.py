@@ -9,7 +9,6 @@ from muspipe.firings import discharges
 from muspipe.firings.discharges import WINDOW, _joined, _peak_and_onset
 from muspipe.firings.find import find_firings
 from muspipe.firings.maxima import positive_maxima
-from muspipe.firings.twitches import NOWHERE
 from simulator import SimulationConfig, simulate
 from simulator.activity import peak_latency_s, twitch_velocity
 from tests.firings.trains import LATENCY_S, irregular, train_of
@@ -153,7 +152,7 @@ def test_peak_and_onset_between_frames():
 def test_stretches_are_joined_in_the_middle_of_what_they_share():
     """The second begins at 640: frames 640-800 are in both, and 720 is in the middle."""
     assert WINDOW == 800
-    onsets = np.array([[700.1, 719.0, 730.1, NOWHERE], [60.2, 81.0, 90.2, 300.0]])
+    onsets = [np.array([700.1, 719.0, 730.1]), np.array([60.2, 81.0, 90.2, 300.0])]
     assert _joined(onsets, np.array([0, 640])).tolist() == [700.1, 719.0, 721.0, 730.2, 940.0]
 
 
