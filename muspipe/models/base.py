@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from muspipe.errors import InputError
+from muspipe.runtime import compiled_for_any_size
 from simulator.shared.settings import changed, check, setting
 
 
@@ -99,12 +100,7 @@ class PresetNetwork(keras.Model):
             padded = {name: np.pad(array, rest + [(0, 0)] * (array.ndim - 1)) for name, array in inputs.items()}
             return np.asarray(self.predict_on_batch(padded))[:n]
         if self._compiled is None:
-            import tensorflow
-
-            shapes = {
-                name: tensorflow.TensorSpec((None, *array.shape[1:]), array.dtype) for name, array in inputs.items()
-            }
-            self._compiled = tensorflow.function(lambda some: self(some, training=False), input_signature=[shapes])
+            self._compiled = compiled_for_any_size(lambda some: self(some, training=False), inputs)
         return self._compiled(inputs).numpy()
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
