@@ -28,6 +28,7 @@ from muspipe.identification.seams import active, drift_px, moved_territory, sile
 from muspipe.preparation.prepare import Preparation, prepare, said_of_direction
 from muspipe.recordings.recording import MIN_SIDE_PX, Recording
 from muspipe.recordings.units import MotorUnits
+from muspipe.runtime import give_back_memory
 from simulator.shared.processes import cores
 from simulator.shared.threads import one_blas_thread
 
@@ -213,6 +214,7 @@ def _find(method, prepared, tile: Tile) -> tuple[MotorUnits, tuple[str, ...]]:
     found = MotorUnits.none(part)
     if np.count_nonzero(part.inside) >= MIN_SIDE_PX**2 and (part.velocity != part.velocity[..., :1]).any():
         found = method.find(part)
+        give_back_memory()
         if method.networks():
             found = dataclasses.replace(found, warnings=(*found.warnings, *unfamiliar(part)))
     territories = np.zeros((found.n_units, *prepared.recording.image_shape), bool)

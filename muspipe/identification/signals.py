@@ -77,7 +77,8 @@ def network_signals(model, recording: Recording, territories: np.ndarray) -> np.
     mean, sd = float(grid.mean(dtype=np.float64)), float(grid.std(dtype=np.float64))
     if n == 0 or sd == 0:
         return np.zeros((n, n_frames), np.float32)
-    grid = (grid - np.float32(mean)) / np.float32(sd)
+    grid = grid - np.float32(mean)  # a copy, as the grid may be the recording's own
+    grid /= np.float32(sd)
     masks = windows.on_grid(territories, grid.shape[:2])
     frames = model.preset.input_shape[2]
     padded = windows.padded(grid, (1, 1, frames))
