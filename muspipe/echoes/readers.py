@@ -52,10 +52,11 @@ def open_echoes(path, *, variable: str | None = None, axes: str | None = None, *
         yield echoes
 
 
-def velocity_of_file(path, variable, axes, given: dict) -> Recording:
-    """The recording that a file of echoes is, by default settings. What is doubtful is a UserWarning."""
+def velocity_of_file(path, variable, axes, given: dict, whole: bool = True) -> Recording:
+    """The recording that a file of echoes is, by default settings; whole: see `measure`. What is doubtful is a
+    UserWarning."""
     with open_echoes(path, variable=variable, axes=axes, **given) as echoes, naming(path):
-        measured = measure(echoes)
+        measured = measure(echoes, whole=whole)
     for line in measured.findings.warnings:
         warnings.warn(f"{path}: {line}", stacklevel=3)
     return measured.recording
