@@ -9,6 +9,7 @@ from muspipe.firings.find import find_firings
 from muspipe.identification import windows
 from muspipe.leastsquares import fit_signals
 from muspipe.models import pretrained
+from muspipe.progress import tell
 from muspipe.recordings.recording import Recording
 from muspipe.territories import flat
 
@@ -84,7 +85,9 @@ def network_signals(model, recording: Recording, territories: np.ndarray) -> np.
     padded = windows.padded(grid, (1, 1, frames))
     trains, weights = np.zeros((n, padded.shape[2])), np.zeros(padded.shape[2])
     fade = np.minimum(np.arange(1, frames + 1), np.arange(frames, 0, -1)).clip(max=windows.OVERLAP_FRAMES)
-    for start in windows.starts(padded.shape[2], frames, windows.OVERLAP_FRAMES):
+    starts = windows.starts(padded.shape[2], frames, windows.OVERLAP_FRAMES)
+    for k, start in enumerate(starts):
+        tell(k, len(starts), "stretch of the trains")
         part = slice(start, start + frames)
         trains[:, part] += fade * _predicted(model, padded[:, :, part], masks)
         weights[part] += fade

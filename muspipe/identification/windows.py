@@ -17,6 +17,7 @@ from scipy.signal import resample_poly
 from skimage.transform import resize
 
 from muspipe.data.pixels import standardise
+from muspipe.progress import tell
 from muspipe.recordings.recording import Recording
 from muspipe.territories import centroid, flat, iou, overlap
 
@@ -54,6 +55,7 @@ def find_territories(
     places = corners(grid.shape, window)
     found = []
     for start in range(0, len(places), BATCH):
+        tell(start, len(places), "part")
         part = places[start : start + BATCH]
         with ONE_CALL:
             images = np.stack([_window(grid, place, window) for place in part])
