@@ -17,6 +17,7 @@ from muspipe.echoes.iq_file import write_iq
 from muspipe.echoes.options import Scan
 from muspipe.echoes.readers import open_echoes
 from muspipe.echoes.velocity import measure
+from muspipe.progress import listening
 from muspipe.recordings import survey
 from tests.echoes.phantom import SCAN, noise, phase, positions_mm, shifted_rf, speckle
 
@@ -277,9 +278,11 @@ def test_velocity_that_waits_in_a_temporary_file_is_the_same(tmp_path, iq, monke
     sector = iq.copy()
     sector[:, :4] = 0
     write_iq(tmp_path / "a.h5", sector, **TAKEN)
-    with pytest.warns(UserWarning, match="no echo"):
+    told = []
+    with pytest.warns(UserWarning, match="no echo"), listening(lambda _, what: told.append(what)):
         whole, stored = (load_recording(tmp_path / "a.h5", whole=whole) for whole in (True, False))
     assert stored.is_stored and not whole.is_stored
+    assert told[:2] == ["velocity of frame 1 of 130", "velocity of frame 17 of 130"]
     np.testing.assert_array_equal(stored.inside, whole.inside)
     np.testing.assert_array_equal(stored.bmode, whole.bmode)
     np.testing.assert_array_equal(stored.velocity_rms, whole.velocity_rms)
