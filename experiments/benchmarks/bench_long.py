@@ -98,7 +98,7 @@ def draw(rows):
 
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     axes = figure.subplots(2, 2, sharex="col")
-    for method in dict.fromkeys(row["method"] for row in rows):
+    for number, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
         for column, (fixed, value, name) in enumerate((("side_px", 64, "duration_s"), ("duration_s", 3, "side_px"))):
             some = [row for row in rows if row["method"] == method and float(row[fixed]) == value]
             x = [float(row[name]) if column == 0 else (float(row[name]) * 0.0625) ** 2 for row in some]
@@ -108,7 +108,7 @@ def draw(rows):
             ):
                 y = [float(some[k][quantity]) for k in order]
                 if y:
-                    axes[line, column].plot([x[k] for k in order], y, "o-", label=method)
+                    axes[line, column].plot([x[k] for k in order], y, "o-", label=method, color=f"C{number}")
                 axes[line, column].set_ylabel(label)
     axes[1, 0].set_xlabel("duration [s], 40 x 40 mm, 10 units")
     axes[1, 1].set_xlabel("area [cm²], 3 s, 10 units on 16 cm²")
