@@ -31,6 +31,15 @@ def compiled_for_any_size(call, batch: dict):
     return tf.function(call, input_signature=[specs])
 
 
+def give_back_memory() -> None:
+    """What this process has freed goes back to the system: the C library would keep much of it, in an arena for each
+    thread, where it cannot be used by the others. Nothing happens where there is no glibc."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def peak_memory_gb() -> dict[str, float]:
     """Peak of the process [GB], and of the first GPU if there is one."""
     import resource

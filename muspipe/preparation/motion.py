@@ -67,7 +67,8 @@ class Motion:
 def without_motion(recording: Recording, below_hz: float, most_order: int) -> tuple[Recording, Motion]:
     """The recording without the motion slower than below_hz [Hz], as surfaces of up to most_order and as rough patterns
     that the data show; and what was taken off. Where nothing moves, the recording itself."""
-    inside, velocity = recording.inside, recording.pixels
+    inside = recording.inside
+    velocity = recording.inside_pixels()
     slow, parts = _parts(velocity, recording.frame_rate_hz, below_hz)
     order, smooth = _surfaces(parts, inside, most_order)
     rest = parts.slow - smooth
@@ -75,11 +76,12 @@ def without_motion(recording: Recording, below_hz: float, most_order: int) -> tu
     motion = smooth + rough
     if not motion.any():
         return recording, Motion()
-    still = velocity - motion @ slow.T
+    moving = motion @ slow.T
+    within = np.subtract(velocity, moving, out=moving)  # in place: a window of a large image is 80 MB
     if inside.all():
-        still = still.reshape(recording.velocity.shape)
+        still = within.reshape(recording.velocity.shape)
     else:
-        still, within = recording.velocity.copy(), still
+        still = recording.velocity.copy()
         still[inside] = within
     power = np.sum(motion**2)
     share = power / max(float(np.vdot(velocity, velocity)), np.finfo(np.float32).tiny)

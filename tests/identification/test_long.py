@@ -17,6 +17,7 @@ from muspipe.evaluation.metrics import matched_firings
 from muspipe.identification.blocks import Plan, pieces
 from muspipe.identification.joining import Part
 from muspipe.identification.long import _score, _Work
+from muspipe.progress import tell
 from muspipe.recordings import survey
 from muspipe.recordings.result import Result
 from muspipe.recordings.stored import StoredVelocity
@@ -246,6 +247,24 @@ def test_progress_rises_and_says_where_it_is(two):
     shares = [done for done, _ in told]
     assert shares == sorted(shares) and shares[0] == 0 and told[-1] == (1.0, "done")
     assert any(what == "window 2 of 5" for _, what in told)
+
+
+@dataclasses.dataclass(frozen=True)
+class Talker(Movers):
+    def find(self, recording):
+        for k in range(4):
+            tell(k, 4, "component")
+        return super().find(recording)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_progress_goes_into_a_window(two, jobs):
+    told = []
+    found_in(two[0], Talker(), jobs=jobs, progress=lambda done, what: told.append((done, what)))
+    shares = [done for done, _ in told]
+    assert shares == sorted(shares)
+    where = {what: done for done, what in told}
+    assert where["window 2 of 5, component 3 of 4"] < where["window 2 of 5, component 4 of 4"] < where["window 2 of 5"]
 
 
 def test_a_still_stretch_and_an_empty_recording(two):
