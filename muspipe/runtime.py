@@ -1,5 +1,5 @@
 """The machine under a run: Keras loaded without the dozen lines that TensorFlow prints when it starts, limits of a
-GPU's memory, peaks of memory."""
+GPU's memory, peaks of memory, and a network compiled."""
 
 from __future__ import annotations
 
@@ -21,6 +21,23 @@ def load_keras(memory_gb: float | None = None) -> None:
         if memory_gb is not None and keras.backend.backend() == "tensorflow":
             _limit_tensorflow(memory_gb)
         ops.zeros(1)  # the devices are looked for now
+
+
+def compiled_for_any_size(call, batch: dict):
+    """`call`, a function of a dictionary of arrays, compiled by TensorFlow for batches like this one, of any size."""
+    import tensorflow as tf
+
+    specs = {name: tf.TensorSpec((None, *array.shape[1:]), array.dtype) for name, array in batch.items()}
+    return tf.function(call, input_signature=[specs])
+
+
+def give_back_memory() -> None:
+    """What this process has freed goes back to the system: the C library would keep much of it, in an arena for each
+    thread, where it cannot be used by the others. Nothing happens where there is no glibc."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def peak_memory_gb() -> dict[str, float]:

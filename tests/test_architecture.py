@@ -23,7 +23,7 @@ ALLOWED = {
 }
 OURS = set(ALLOWED) | {"tests"}
 FLOORS = (
-    ("errors", "runtime", "outputs"),
+    ("errors", "progress", "runtime", "outputs"),
     ("territories", "firings", "leastsquares", "discharges"),
     ("recordings", "echoes"),
     ("preparation",),

@@ -1,10 +1,11 @@
 """Time and memory of identification against the length of the recording and the area of its image; and what is found.
 
-    nice python experiments/benchmarks/bench_long.py [--method ica] [--jobs 2] [--only 64x3 128x10]
+    nice python experiments/benchmarks/bench_long.py [--method ica] [--jobs 2] [--only 64x3 128x10] [--scenario echo]
 
-Scenario physiological, 20 dB, 10 motor units on each 64 x 64 px (40 x 40 mm), seed 2020. Each recording is written to a
-file, read from it and identified in a process of its own, of which processor time, time and peak memory are taken. What
-is measured takes its place in experiments/results/long.csv, and experiments/long.png is drawn.
+Scenario physiological, 20 dB, or echo, 25 dB; 10 motor units on each 64 x 64 px (40 x 40 mm), seed 2020. Each
+recording is written to a file, read from it and identified in a process of its own, of which processor time, time and
+peak memory are taken. What is measured takes its place in experiments/results/long.csv, and experiments/long.png is
+drawn, of scenario physiological.
 Expected on 2 cores: 128 x 128 px and 10 s by `hybrid` within 60 s and 2 GB; processor time along a straight line.
 """
 
@@ -22,16 +23,17 @@ HERE = Path(__file__).resolve().parents[1]
 TABLE, PICTURE = HERE / "results" / "long.csv", HERE / "long.png"
 CASES = ("64x1", "64x3", "64x10", "64x30", "64x60", "96x3", "128x1", "128x3", "128x10", "192x3")
 """Side [px] x duration [s]."""
-RATE_HZ, SNR_DB, SEED = 400, 20.0, 2020
-FIELDS = ("method", "side_px", "duration_s", "units", "jobs", "processor_s", "seconds", "peak_gb")
+RATE_HZ, SEED = 400, 2020
+SNR_DB = {"physiological": 20.0, "echo": 25.0}
+FIELDS = ("scenario", "method", "side_px", "duration_s", "units", "jobs", "processor_s", "seconds", "peak_gb")
 FIELDS += ("recall", "precision", "roa")
 
 
-def sequence(side_px, duration_s):
+def sequence(scenario, side_px, duration_s):
     from simulator import SimulationConfig, simulate
 
     config = SimulationConfig.scenario(
-        "physiological",
+        scenario,
         n_units=round(10 * (side_px / 64) ** 2),
         height_px=side_px,
         width_px=side_px,
@@ -44,7 +46,7 @@ def write(path, one):
     import h5py
 
     with h5py.File(path, "w") as file:
-        file["velocity"] = one.render(SNR_DB)
+        file["velocity"] = one.render(SNR_DB[one.config.name])
         file.attrs.update({"frame_rate_hz": one.config.frame_rate_hz, "pixel_mm": one.config.pixel_mm})
 
 
@@ -60,23 +62,22 @@ def child(path, method, jobs, out):
     print(json.dumps([used.ru_utime + used.ru_stime, seconds, used.ru_maxrss * 1024 / 1e9]))
 
 
-def measured(method, side_px, duration_s, jobs):
+def measured(scenario, method, side_px, duration_s, jobs):
     from muspipe import Result
     from muspipe.evaluation.metrics import compare
     from muspipe.recordings.simulated import truth_of
 
-    one = sequence(side_px, duration_s)
+    one = sequence(scenario, side_px, duration_s)
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "recording.h5", Path(folder) / "result.h5"
-        written = [sys.executable, __file__, "--write", path, str(side_px), str(duration_s)]
+        written = [sys.executable, __file__, "--write", path, scenario, str(side_px), str(duration_s)]
         subprocess.run(written, check=True)
         command = [sys.executable, __file__, "--child", path, method, str(jobs), out]
         answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
         metrics = compare(Result.load(out), truth_of(one))
     numbers = [*json.loads(answer), *(metrics[name] for name in ("recall", "precision", "roa"))]
-    return dict(
-        zip(FIELDS, [method, side_px, duration_s, one.n_units, jobs, *(round(n, 3) for n in numbers)], strict=True)
-    )
+    case = [scenario, method, side_px, duration_s, one.n_units, jobs]
+    return dict(zip(FIELDS, [*case, *(round(n, 3) for n in numbers)], strict=True))
 
 
 def stored():
@@ -86,13 +87,18 @@ def stored():
         return list(csv.DictReader(file))
 
 
+def _case(row):
+    return row["scenario"], row["method"], float(row["side_px"]), float(row["duration_s"])
+
+
 def draw(rows):
-    """Processor time and peak memory over duration, at 64 x 64 px, and over area, at 3 s."""
+    """Processor time and peak memory over duration, at 64 x 64 px, and over area, at 3 s; scenario physiological."""
+    rows = [row for row in rows if row["scenario"] == "physiological"]
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     axes = figure.subplots(2, 2, sharex="col")
-    for method in dict.fromkeys(row["method"] for row in rows):
+    for number, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
         for column, (fixed, value, name) in enumerate((("side_px", 64, "duration_s"), ("duration_s", 3, "side_px"))):
             some = [row for row in rows if row["method"] == method and float(row[fixed]) == value]
             x = [float(row[name]) if column == 0 else (float(row[name]) * 0.0625) ** 2 for row in some]
@@ -102,7 +108,7 @@ def draw(rows):
             ):
                 y = [float(some[k][quantity]) for k in order]
                 if y:
-                    axes[line, column].plot([x[k] for k in order], y, "o-", label=method)
+                    axes[line, column].plot([x[k] for k in order], y, "o-", label=method, color=f"C{number}")
                 axes[line, column].set_ylabel(label)
     axes[1, 0].set_xlabel("duration [s], 40 x 40 mm, 10 units")
     axes[1, 1].set_xlabel("area [cm²], 3 s, 10 units on 16 cm²")
@@ -117,19 +123,20 @@ def main():
     parser.add_argument("--method", default="ica")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=CASES, metavar="SIDExSECONDS")
+    parser.add_argument("--scenario", choices=SNR_DB, default="physiological")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
-    parser.add_argument("--write", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--write", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
         return child(args.child[0], args.child[1], int(args.child[2]), args.child[3])
     if args.write:
-        return write(args.write[0], sequence(int(args.write[1]), float(args.write[2])))
+        return write(args.write[0], sequence(args.write[1], int(args.write[2]), float(args.write[3])))
     rows = stored()
     for case in args.only:
         side_px, duration_s = (float(part) for part in case.split("x"))
-        this = args.method, side_px, duration_s
-        rows = [row for row in rows if (row["method"], float(row["side_px"]), float(row["duration_s"])) != this]
-        rows.append(measured(args.method, int(side_px), duration_s, args.jobs))
+        this = args.scenario, args.method, side_px, duration_s
+        rows = [row for row in rows if _case(row) != this]
+        rows.append(measured(args.scenario, args.method, int(side_px), duration_s, args.jobs))
         print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
         with open(TABLE, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, FIELDS)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from muspipe.progress import tell
+
 
 def joint_rotation(matrices: np.ndarray, tolerance: float = 1e-3, sweeps: int = 100) -> np.ndarray:
     """R (k, k), orthogonal, for which R.T @ M @ R are least off the diagonal, squares summed over M of (n, k, k).
@@ -18,7 +20,8 @@ def joint_rotation(matrices: np.ndarray, tolerance: float = 1e-3, sweeps: int = 
     k = matrices.shape[1]
     turned = np.ascontiguousarray(np.moveaxis(matrices, 0, 2), np.float64)  # (k, k, n): a row is one block of memory
     rotation = np.eye(k)
-    for _ in range(sweeps):
+    for sweep in range(sweeps):
+        tell(sweep, sweeps, "round", most=True)
         still = True
         for p in range(k - 1):
             for q in range(p + 1, k):

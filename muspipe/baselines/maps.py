@@ -17,6 +17,7 @@ from scipy.sparse.linalg import svds
 
 from muspipe.baselines.noise import Noise
 from muspipe.baselines.shapes import bright_shape, threshold_shape
+from muspipe.progress import tell
 from simulator.shared.settings import check, setting
 
 LARGEST_FULL_DECOMPOSITION = 1200
@@ -119,7 +120,9 @@ def sparse_maps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(maps (P, n), cores bool (n, H, W)); maps are 1 at their cores' median. area_px: (least, largest) territory."""
     maps, directions, cores = [], [], []
-    for start in skewed_maps(subspace.basis, rng).T:
+    starts = skewed_maps(subspace.basis, rng).T
+    for k, start in enumerate(starts):
+        tell(k, len(starts), "component")
         core = bright_shape(start.reshape(image_shape), settings.core_level, max(1, round(area_px[0])))
         if not area_px[0] / 2 <= core.sum() <= area_px[1]:
             continue

@@ -174,7 +174,8 @@ def _variances(noisy):
 def _over_image_and_time(images):
     """(power (H, W) over the frequencies of the images (H, W, m); mean power (m,) of each image, in which all
     frequencies count that have noise); the means of both are 1."""
-    squares = dctn(images, axes=(0, 1), norm="ortho") ** 2
+    squares = dctn(images, axes=(0, 1), norm="ortho", overwrite_x=True)
+    squares *= squares
     spectrum = np.mean(squares, axis=2, dtype=np.float64)
     spectrum = gaussian_filter(spectrum, np.sqrt(SAMPLES / images.shape[2] / (4 * np.pi)), mode="nearest")
     spectrum /= max(spectrum.mean(), 1e-30)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from muspipe.baselines.components import ComponentMethod
+from muspipe.progress import tell
 from simulator.shared.settings import setting
 
 
@@ -34,7 +35,8 @@ class SparsePCA(ComponentMethod):
         scaled = vectors.left * vectors.values  # (P, r): the covariance of the pixels is scaled @ scaled.T
         dense = vectors.left[:, :k]
         maps = np.zeros_like(dense)
-        for _ in range(self.iterations):
+        for done in range(self.iterations):
+            tell(done, self.iterations, "round", most=True)
             before, maps = maps, _sparse(scaled @ (scaled.T @ dense), n_px)
             if np.linalg.norm(maps - before, axis=0).max() < self.tolerance:
                 break

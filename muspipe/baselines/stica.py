@@ -7,12 +7,14 @@ estimate how many units there are.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
 
 from muspipe.baselines.components import ComponentMethod
+from muspipe.progress import tell
 from simulator.shared.settings import setting
 
 
@@ -36,8 +38,15 @@ class SpatioTemporalICA(ComponentMethod):
         space_rms, time_rms = np.sqrt(np.mean(space**2)), np.sqrt(np.mean(time**2))
         space, time = space / space_rms, time / time_rms
         start = np.concatenate([np.eye(k).ravel(), np.zeros(k)])
+        rounds = itertools.count()
         best = minimize(
-            self._cost, start, args=(space, time), jac=True, method="L-BFGS-B", options={"maxiter": self.iterations}
+            self._cost,
+            start,
+            args=(space, time),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": self.iterations},
+            callback=lambda _: tell(next(rounds), self.iterations, "round", most=True),
         )
         mixing = best.x[: k * k].reshape(k, k)
         return space_rms * (space @ mixing), time_rms * (time @ np.linalg.inv(mixing).T)

@@ -29,8 +29,10 @@ def identify_into(folder, args, step):
     from muspipe.export.csv import save_firings
     from muspipe.identification.identify import identify
     from muspipe.identification.many import load_noticing, with_doubts
+    from muspipe.progress import listening
 
-    recording, doubts = load_noticing(args.recording, **reading_of(args), whole=False)
+    with listening(step.within):  # the velocity of echoes is estimated now
+        recording, doubts = load_noticing(args.recording, **reading_of(args), whole=False)
     truth = _load_truth(args.truth, recording) if args.truth else None
     step("identifying")
     found = identify(recording, args.method, firings=args.firings, progress=step.within, **given_settings(args))

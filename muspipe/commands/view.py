@@ -58,10 +58,12 @@ def _page(args) -> bytes:
     from muspipe.commands.showing import shown_steps
     from muspipe.identification.identify import identify
     from muspipe.identification.many import load_noticing, with_doubts
+    from muspipe.progress import listening
     from muspipe.report.page import report_html
 
     with shown_steps("reading", 3) as step:
-        recording, doubts = load_noticing(args.recording, **reading_of(args), whole=False)
+        with listening(step.within):  # the velocity of echoes is estimated now
+            recording, doubts = load_noticing(args.recording, **reading_of(args), whole=False)
         step("identifying")
         found = identify(recording, args.method, firings=args.firings, progress=step.within, **given_settings(args))
         result = with_doubts(found, doubts)

@@ -27,6 +27,7 @@ from muspipe.echoes.options import Scan
 from muspipe.echoes.samples import InOrder, Pair, ReadAhead
 from muspipe.echoes.velocity import measure
 from muspipe.errors import InputError
+from muspipe.progress import tell
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.stores import Item, Store, listed, number, open_store, order_of_axes
 from simulator.shared.files import sha256_of_file
@@ -52,13 +53,26 @@ def open_echoes(path, *, variable: str | None = None, axes: str | None = None, *
         yield echoes
 
 
-def velocity_of_file(path, variable, axes, given: dict) -> Recording:
-    """The recording that a file of echoes is, by default settings. What is doubtful is a UserWarning."""
+def velocity_of_file(path, variable, axes, given: dict, whole: bool = True) -> Recording:
+    """The recording that a file of echoes is, by default settings; whole: see `measure`. What is doubtful is a
+    UserWarning."""
     with open_echoes(path, variable=variable, axes=axes, **given) as echoes, naming(path):
-        measured = measure(echoes)
+        measured = measure(echoes, progress=_telling(echoes.n_frames), whole=whole)
     for line in measured.findings.warnings:
         warnings.warn(f"{path}: {line}", stacklevel=3)
     return measured.recording
+
+
+def _telling(n_frames):
+    """Tells where the velocity is, called with the number of frames done since the last call."""
+    done = 0
+
+    def progress(n):
+        nonlocal done
+        tell(done, n_frames, "velocity of frame")
+        done += n
+
+    return progress
 
 
 def holds_echoes(store: Store, variable: str | None = None) -> bool:

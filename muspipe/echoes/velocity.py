@@ -21,6 +21,7 @@ from muspipe.echoes.options import DIRECTIONS, VelocityOptions
 from muspipe.echoes.streams import convolved
 from muspipe.echoes.windows import Windows, image_shape
 from muspipe.recordings.recording import Recording
+from muspipe.recordings.stored import StoredVelocity
 from simulator.shared.threads import one_blas_thread
 
 BLOCK_BYTES = 4 << 20
@@ -118,17 +119,20 @@ def _frames(echoes, options, progress):
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Velocity in memory, as a recording, with what is known of it."""
+    """Velocity as a recording, with what is known of it."""
 
     recording: Recording
     findings: Findings
 
 
-def measure(echoes: Echoes, options: VelocityOptions | None = None, progress=lambda n_frames: None) -> Measured:
-    """Velocity of echoes as a recording that every method takes. InputError for echoes that cannot be used."""
+def measure(
+    echoes: Echoes, options: VelocityOptions | None = None, progress=lambda n_frames: None, whole: bool = True
+) -> Measured:
+    """Velocity of echoes as a recording that every method takes. whole: in memory; False: in a temporary file, so that
+    memory does not grow with the recording. InputError for echoes that cannot be used."""
     plan = Plan(echoes, options or VelocityOptions())
-    velocity = np.empty(plan.shape, np.float32)
-    findings = measure_into(velocity, plan, progress)
+    velocity = np.empty(plan.shape, np.float32) if whole else StoredVelocity.temporary(plan.shape)
+    findings = measure_into(velocity if whole else velocity.dataset, plan, progress)
     recording = Recording(
         velocity,
         frame_rate_hz=plan.frame_rate_hz,

@@ -11,6 +11,7 @@ import numpy as np
 from muspipe import __version__
 from muspipe.echoes.velocity import UNIT, Findings, Plan, measure_into
 from muspipe.recordings.recording import BMODE_DB
+from muspipe.recordings.stored import CHUNK_FRAMES, HEADER_BYTES
 from simulator.shared.files import atomic_path, plain_oserror, require_space
 
 FORMAT = "muspipe velocity"
@@ -42,9 +43,6 @@ ATTRIBUTES = {
     "muspipe_version": "version that made the file",
 }
 """Every attribute of the root of a velocity file."""
-CHUNK_FRAMES = 64
-HEADER_BYTES = 1 << 20
-"""More than all but the velocity takes."""
 
 
 def write_velocity(path, plan: Plan, progress=lambda n_frames: None) -> Findings:

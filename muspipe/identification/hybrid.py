@@ -9,7 +9,6 @@ and parts of likelier units are dropped.
 from __future__ import annotations
 
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +24,7 @@ from muspipe.recordings.recording import Recording
 from muspipe.recordings.units import MotorUnits
 from muspipe.territories import first_of, iou
 from simulator.shared.settings import check, setting
-from simulator.shared.threads import one_blas_thread
+from simulator.shared.threads import beside, one_blas_thread
 
 
 def _separation() -> TunedICA:
@@ -109,13 +108,13 @@ class Hybrid:
 
     def candidates(self, recording: Recording) -> tuple[Candidates, np.ndarray, tuple[str, ...]]:
         """All candidates of a recording, their features (m, F), and warnings of the separation."""
-        with ThreadPoolExecutor(1) as beside:  # the network computes on the other cores while NumPy separates
-            seen = beside.submit(self.look, recording)
+        with beside(self.look, recording) as seen:  # the network computes on the other cores while NumPy separates
             separation, units = self.ica.separate(recording), MotorUnits.none(recording)
             if separation is not None:
                 separation = self.ica.resolve(separation)
                 units = self.ica.units(separation)
-        found = joined(recording, seen.result(), (units.territories, units.scores, units.twitch_trains))
+            seen_units = seen()
+        found = joined(recording, seen_units, (units.territories, units.scores, units.twitch_trains))
         return found, features(recording, found, separation), units.warnings
 
     def look(self, recording: Recording) -> tuple[np.ndarray, np.ndarray]:

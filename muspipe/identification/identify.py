@@ -15,6 +15,7 @@ from muspipe.identification.familiar import unfamiliar
 from muspipe.identification.long import Found, Progress, find_long
 from muspipe.identification.method import DEFAULT_METHOD, Method, get_method, name_of, settings_of
 from muspipe.preparation.prepare import PREFIX, Preparation, apart, preparation_of, prepare
+from muspipe.progress import listening
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.result import Result
 from simulator.shared.threads import one_blas_thread
@@ -108,7 +109,9 @@ def find_units(
     progress(0.0, "preparing")
     prepared = prepare(recording.part(slice(None)) if recording.is_stored else recording, preparation)
     progress(0.05, "looking for units")
-    units, warnings = prepared.judged(method.find(prepared.recording))
+    with listening(lambda done, what: progress(0.05 + 0.9 * done, what)):
+        found = method.find(prepared.recording)
+    units, warnings = prepared.judged(found)
     if method.networks():
         warnings += unfamiliar(prepared.recording)
     return Found(units, warnings, prepared.left_out_frames, None)

@@ -12,9 +12,9 @@ import contextlib
 import dataclasses
 import os
 import re
+import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +26,12 @@ from muspipe.identification.joining import Chain, Part, join_tiles, link
 from muspipe.identification.method import Method
 from muspipe.identification.seams import active, drift_px, moved_territory, silenced, territory_of, train_of
 from muspipe.preparation.prepare import Preparation, prepare, said_of_direction
+from muspipe.progress import listening
 from muspipe.recordings.recording import MIN_SIDE_PX, Recording
 from muspipe.recordings.units import MotorUnits
+from muspipe.runtime import give_back_memory
 from simulator.shared.processes import cores
-from simulator.shared.threads import one_blas_thread
+from simulator.shared.threads import one_blas_thread, workers
 
 Progress = Callable[[float, str], None]
 """Called with the share that is done, 0-1, and what is being done."""
@@ -79,7 +81,7 @@ def _usual_jobs():
 @contextlib.contextmanager
 def _threads(jobs):
     """A pool that, when something goes wrong, does not do first what is waiting."""
-    pool = ThreadPoolExecutor(jobs)
+    pool = workers(jobs)
     try:
         yield pool
     finally:
@@ -104,6 +106,9 @@ class _Work:
     said: list[tuple[int, str]] = dataclasses.field(default_factory=list)
     """(window, warning)"""
     left_out: list[np.ndarray] = dataclasses.field(default_factory=list)
+    shares: dict[int, float] = dataclasses.field(default_factory=dict)
+    """Of each block that has begun, counted over windows and their tiles: how much is done, 0-1"""
+    telling: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
     def _prepared(self, window):
         return prepare(self.recording.part(window.slice), self.preparation, window.start)
@@ -111,10 +116,10 @@ class _Work:
     def first_look(self, pool, jobs) -> list[list[Part]]:
         """The units of each window."""
         plan, waiting, parts = self.plan, deque(), []
-        self._at(0)
-        for window in plan.windows:
+        self._at(0, 0.0)
+        for w, window in enumerate(plan.windows):
             prepared = self._prepared(window)
-            waiting.append((prepared, [pool.submit(_find, self.method, prepared, tile) for tile in plan.tiles]))
+            waiting.append((prepared, [pool.submit(self._find, prepared, w, t) for t in range(len(plan.tiles))]))
             if len(waiting) > -(-jobs // len(plan.tiles)):  # few at a time, as each holds its velocity
                 parts.append(self._collected(len(parts), *waiting.popleft()))
         while waiting:
@@ -128,15 +133,24 @@ class _Work:
             units, warnings = future.result()
             found.append(units)
             self.said += [(w, text) for text in warnings]
-            self._at(w * len(futures) + len(found))
         return join_tiles(self.plan.tiles, found, self.recording.image_shape[1])
 
-    def _at(self, n_done):
-        """Tell that so many blocks are done."""
+    def _find(self, prepared, w, t):
+        block = w * len(self.plan.tiles) + t
+        with listening(lambda done, what: self._at(block, done, what)):
+            found = _find(self.method, prepared, self.plan.tiles[t])
+        self._at(block, 1.0)
+        return found
+
+    def _at(self, block, share, doing=""):
+        """Tell that so much of a block is done, 0-1, and what is being done in it. Several threads do."""
         n_tiles, n_windows = len(self.plan.tiles), len(self.plan.windows)
-        w, t = divmod(min(n_done, n_tiles * n_windows - 1), n_tiles)
+        w, t = divmod(block, n_tiles)
         tile = f", tile {t + 1} of {n_tiles}" if n_tiles > 1 else ""
-        self.progress(FIRST_LOOK * n_done / (n_tiles * n_windows), f"window {w + 1} of {n_windows}{tile}")
+        with self.telling:
+            self.shares[block] = share
+            done = FIRST_LOOK * sum(self.shares.values()) / (n_tiles * n_windows)
+            self.progress(done, f"window {w + 1} of {n_windows}{tile}{', ' if doing else ''}{doing}")
 
     def second_look(self, pool, jobs, chains: list[Chain], territories, moved):
         """Add to the chains what windows hold of their units without having found them."""
@@ -213,6 +227,7 @@ def _find(method, prepared, tile: Tile) -> tuple[MotorUnits, tuple[str, ...]]:
     found = MotorUnits.none(part)
     if np.count_nonzero(part.inside) >= MIN_SIDE_PX**2 and (part.velocity != part.velocity[..., :1]).any():
         found = method.find(part)
+        give_back_memory()
         if method.networks():
             found = dataclasses.replace(found, warnings=(*found.warnings, *unfamiliar(part)))
     territories = np.zeros((found.n_units, *prepared.recording.image_shape), bool)

@@ -26,7 +26,7 @@ FLAT = 2.0
 """The separation's shape stays where, as a flat territory, it explains the response so much better than the majority's
 that less than 1 / FLAT of the squares remains: the data are then what the separation takes them for."""
 MARGIN_PX = 3
-"""So far from both shapes the response has a vote."""
+"""So far around both shapes it counts what they leave unexplained."""
 
 
 def majority(velocity: np.ndarray, signals: np.ndarray, shapes: np.ndarray, outlines: np.ndarray) -> np.ndarray:
@@ -43,7 +43,7 @@ def majority(velocity: np.ndarray, signals: np.ndarray, shapes: np.ndarray, outl
         near = dilate(near)
     for i, around, response in zip(voting, near, responses(velocity, signals, shapes.shape[1:])[voting], strict=True):
         blurred = gaussian_filter(response, min(1.0, BLUR * 2 * np.sqrt(areas[i] / np.pi)))
-        third = (blurred > LEVEL * np.median(blurred[both[i]])) & around
+        third = blurred > LEVEL * np.median(blurred[both[i]])
         voted = both[i] | third & (shapes[i] | outlines[i])
         if _unexplained(response, voted, around) < FLAT * _unexplained(response, shapes[i], around):
             territories[i] = voted

@@ -9,6 +9,7 @@ from muspipe.firings.find import find_firings
 from muspipe.identification import windows
 from muspipe.leastsquares import fit_signals
 from muspipe.models import pretrained
+from muspipe.progress import tell
 from muspipe.recordings.recording import Recording
 from muspipe.territories import flat
 
@@ -77,13 +78,16 @@ def network_signals(model, recording: Recording, territories: np.ndarray) -> np.
     mean, sd = float(grid.mean(dtype=np.float64)), float(grid.std(dtype=np.float64))
     if n == 0 or sd == 0:
         return np.zeros((n, n_frames), np.float32)
-    grid = (grid - np.float32(mean)) / np.float32(sd)
+    grid = grid - np.float32(mean)  # a copy, as the grid may be the recording's own
+    grid /= np.float32(sd)
     masks = windows.on_grid(territories, grid.shape[:2])
     frames = model.preset.input_shape[2]
     padded = windows.padded(grid, (1, 1, frames))
     trains, weights = np.zeros((n, padded.shape[2])), np.zeros(padded.shape[2])
     fade = np.minimum(np.arange(1, frames + 1), np.arange(frames, 0, -1)).clip(max=windows.OVERLAP_FRAMES)
-    for start in windows.starts(padded.shape[2], frames, windows.OVERLAP_FRAMES):
+    starts = windows.starts(padded.shape[2], frames, windows.OVERLAP_FRAMES)
+    for k, start in enumerate(starts):
+        tell(k, len(starts), "stretch of the trains")
         part = slice(start, start + frames)
         trains[:, part] += fade * _predicted(model, padded[:, :, part], masks)
         weights[part] += fade
@@ -97,10 +101,7 @@ def _predicted(model, standardised, territories):
     trains = []
     for start in range(0, len(territories), BATCH):
         part = {name: array[start : start + BATCH] for name, array in inputs.items()}
-        n = len(territories[start : start + BATCH])
-        rest = -n % 8  # few batch sizes, as each is compiled anew
-        part = {name: np.concatenate([array, np.zeros_like(array[:1]).repeat(rest, 0)]) for name, array in part.items()}
-        trains.append(np.asarray(model.predict_on_batch(part))[:n])
+        trains.append(model.outputs_of(part))
     return np.concatenate(trains)
 
 

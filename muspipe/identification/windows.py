@@ -7,6 +7,7 @@ A recording has velocity (H, W, T), on the network's grid (H', W', T'); a window
 from __future__ import annotations
 
 import itertools
+import threading
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from scipy.signal import resample_poly
 from skimage.transform import resize
 
 from muspipe.data.pixels import standardise
+from muspipe.progress import tell
 from muspipe.recordings.recording import Recording
 from muspipe.territories import centroid, flat, iou, overlap
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:  # it loads Keras
 
 BATCH = 8
 """Windows per call of the segmentation network."""
+ONE_CALL = threading.Lock()
+"""Held by the thread that calls a network: it takes 0.2 GB for its layers, and computes on all cores anyhow."""
 SAME = 0.02
 """Pixels and frame rates closer than this, relatively, are not resampled."""
 OVERLAP_PX = 16
@@ -51,9 +55,13 @@ def find_territories(
     places = corners(grid.shape, window)
     found = []
     for start in range(0, len(places), BATCH):
+        tell(start, len(places), "part")
         part = places[start : start + BATCH]
-        images = np.stack([_window(grid, place, window) for place in part])
-        for (y, x, _), (territories, scores) in zip(part, model.territories(images, mask_level), strict=True):
+        with ONE_CALL:
+            images = np.stack([_window(grid, place, window) for place in part])
+            seen = list(model.territories(images, mask_level))
+            del images
+        for (y, x, _), (territories, scores) in zip(part, seen, strict=True):
             whole = np.zeros((len(territories), *grid.shape[:2]), bool)
             whole[:, y : y + window[0], x : x + window[1]] = territories
             whole = whole[:, :height, :width]
@@ -120,8 +128,9 @@ def frames_from_grid(trains: np.ndarray, recording: Recording, grid: Grid) -> np
 
 
 def padded(velocity: np.ndarray, window: tuple[int, int, int]) -> np.ndarray:
-    """Zeros added after the end of each axis that is shorter than the window."""
-    return np.pad(velocity, [(0, max(0, w - n)) for n, w in zip(velocity.shape, window, strict=True)])
+    """Zeros added after the end of each axis that is shorter than the window; the velocity itself where none is."""
+    lacking = [(0, max(0, w - n)) for n, w in zip(velocity.shape, window, strict=True)]
+    return np.pad(velocity, lacking) if any(after for _, after in lacking) else velocity
 
 
 def corners(shape: tuple[int, int, int], window: tuple[int, int, int]) -> list[tuple[int, int, int]]:

@@ -6,8 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
 from muspipe.errors import InputError
+from muspipe.runtime import compiled_for_any_size
 from simulator.shared.settings import changed, check, setting
 
 
@@ -86,7 +88,20 @@ class PresetNetwork(keras.Model):
         self.loss_trackers = {loss: keras.metrics.Mean(name=loss) for loss in self.loss_names}
         if keras.backend.backend() == "tensorflow":
             self.jit_compile = False  # slower on CPUs
+        self._compiled = None
         self.built = True
+
+    def outputs_of(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Outputs of a batch of any size, compiled for few of them: once under TensorFlow (`predict_on_batch` does it
+        again when a second size comes), for multiples of 8 under others."""
+        if keras.backend.backend() != "tensorflow":
+            n = len(next(iter(inputs.values())))
+            rest = [(0, -n % 8)]
+            padded = {name: np.pad(array, rest + [(0, 0)] * (array.ndim - 1)) for name, array in inputs.items()}
+            return np.asarray(self.predict_on_batch(padded))[:n]
+        if self._compiled is None:
+            self._compiled = compiled_for_any_size(lambda some: self(some, training=False), inputs)
+        return self._compiled(inputs).numpy()
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return self.get_metrics_result()

@@ -168,8 +168,7 @@ class CentreNetwork(PresetNetwork):
             raise InputError(
                 f"mask_level: expected none, as {self.preset.name} gives outlines and no masks, got {mask_level}"
             )
-        outputs = np.asarray(self.predict_on_batch({"images": images[..., None]}), np.float32)
-        for output in outputs:
+        for output in self.outputs_of({"images": images[..., None]}).astype(np.float32, copy=False):
             yield shapes_of(output, self.preset.centre, images.shape[1:3])
 
     def _target(self, masks):

@@ -22,6 +22,8 @@ NEIGHBOURS = 6
 """Good pixels that a dead one is filled from."""
 REACH_S = 0.02
 """Good frames within this time on both sides fill a gap: about as long as a twitch rises."""
+BLOCK_PX = 1024
+"""Pixels that are looked at together, as what is computed of all is as large as the recording."""
 NOISY = 1e-5
 """Still pixels are dead only where others have noise, at least of this share of the power (50 dB): a simulation without
 noise is still between its territories."""
@@ -83,9 +85,12 @@ def repeated_frames(x: np.ndarray) -> np.ndarray:
 def burst_frames(x: np.ndarray, frame_rate_hz: float) -> np.ndarray:
     """bool (T,): frames of short artefacts, which stand out from those before and after. Motion of the whole muscle is
     too slow to do so."""
-    bent = x[:, 2:] - x[:, 1:-1]
-    bent -= x[:, 1:-1] - x[:, :-2]
-    size = np.sqrt(np.einsum("pt,pt->t", bent, bent) / len(x))
+    power = np.zeros(x.shape[1] - 2)
+    for some in np.array_split(x, -(-len(x) // BLOCK_PX)):
+        bent = some[:, 2:] - some[:, 1:-1]
+        bent -= some[:, 1:-1] - some[:, :-2]
+        power += np.einsum("pt,pt->t", bent, bent)
+    size = np.sqrt(power / len(x))
     stands_out = np.zeros(x.shape[1], bool)
     stands_out[1:-1] = size > JUMP * max(np.percentile(size, 90), np.finfo(np.float32).tiny)
     burst = np.zeros_like(stands_out)

@@ -68,7 +68,7 @@ def without_motion(recording: Recording, below_hz: float, most_order: int) -> tu
     """The recording without the motion slower than below_hz [Hz], as surfaces of up to most_order and as rough patterns
     that the data show; and what was taken off. Where nothing moves, the recording itself."""
     inside = recording.inside
-    velocity = recording.velocity[inside] if not inside.all() else recording.velocity.reshape(-1, recording.n_frames)
+    velocity = recording.inside_pixels()
     slow, parts = _parts(velocity, recording.frame_rate_hz, below_hz)
     order, smooth = _surfaces(parts, inside, most_order)
     rest = parts.slow - smooth
@@ -76,8 +76,13 @@ def without_motion(recording: Recording, below_hz: float, most_order: int) -> tu
     motion = smooth + rough
     if not motion.any():
         return recording, Motion()
-    still = recording.velocity.copy()
-    still[inside] = velocity - motion @ slow.T
+    moving = motion @ slow.T
+    within = np.subtract(velocity, moving, out=moving)  # in place: a window of a large image is 80 MB
+    if inside.all():
+        still = within.reshape(recording.velocity.shape)
+    else:
+        still = recording.velocity.copy()
+        still[inside] = within
     power = np.sum(motion**2)
     share = power / max(float(np.vdot(velocity, velocity)), np.finfo(np.float32).tiny)
     rough_power = np.zeros(recording.image_shape, np.float32)

@@ -154,7 +154,7 @@ def _without_bad_frames(recording, settings, first_frame):
     none = np.zeros(0, np.int64)
     if not settings.artefacts:
         return recording, none, []
-    x = recording.velocity[recording.inside]
+    x = recording.inside_pixels()
     repeated = repeated_frames(x)
     burst = burst_frames(x, recording.frame_rate_hz) & ~repeated
     bad, n = burst | repeated, recording.n_frames

@@ -31,7 +31,7 @@ def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, ax
     """Read a recording from an .h5, .hdf5, .npy, .npz or .mat file.
 
     whole: False leaves the velocity in the file, where its format lets parts be read, for recordings that are larger
-    than memory: `identify` reads a window after the other.
+    than memory: `identify` reads a window after the other. The velocity of echoes goes into a temporary file then.
 
     frame_rate_hz [Hz] and pixel_mm [mm] override the file's values, with a UserWarning if those are others; they are
     needed where the file has none.
@@ -51,7 +51,7 @@ def load_recording(path, *, frame_rate_hz=None, pixel_mm=None, variable=None, ax
             if holds_echoes(store, variable):
                 given = _given(prf_hz=frame_rate_hz, pixel_mm=pixel_mm)
                 _warn_of_replaced(path, store.values(given, _first_of_echoes(store, variable)), given)
-                return velocity_of_file(path, variable, axes, given)
+                return velocity_of_file(path, variable, axes, given, whole)
         velocity, unit, scalars = _content(store, variable, order, whole)
         bmode = _bmode(store, order)
     given = _given(frame_rate_hz=frame_rate_hz, pixel_mm=pixel_mm)

@@ -99,6 +99,10 @@ class Recording:
         object.__setattr__(part, "inside", self.inside[rows, columns])
         return part
 
+    def inside_pixels(self) -> np.ndarray:
+        """float32 (P, T): the velocity of the pixels inside; no copy where these are all."""
+        return self.velocity.reshape(-1, self.n_frames) if self.inside.all() else self.velocity[self.inside]
+
     @property
     def is_stored(self) -> bool:
         """Whether its velocity is still in its file."""

@@ -92,9 +92,14 @@ def require_space(path, n_bytes: int) -> None:
     """Make an empty file for which there is room for n_bytes. OSError if there is none: better now than in the midst of
     HDF5, which a full disk may take down with the whole process."""
     with open(path, "wb") as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, n_bytes)
-            file.truncate(0)
+        require_space_of(file, n_bytes)
+
+
+def require_space_of(file, n_bytes: int) -> None:
+    """The same of an open file, which is left empty."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, n_bytes)
+        file.truncate(0)
 
 
 def sha256_of_file(path) -> str:

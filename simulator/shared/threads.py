@@ -1,10 +1,14 @@
-"""One BLAS thread, for work that must give the same bytes with any number of cores, and for work made of many small
-products, which several threads slow down."""
+"""Threads: one of BLAS, for work that must give the same bytes with any number of cores, and for work made of many
+small products, which several threads slow down; and work beside other work, where cores are free for it."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+_this = threading.local()
 
 
 @contextlib.contextmanager
@@ -25,3 +29,23 @@ def _blas_libraries():
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+def workers(n: int) -> ThreadPoolExecutor:
+    """A pool of n threads, which keep all cores busy if they are several."""
+    return ThreadPoolExecutor(n, initializer=_one_of, initargs=(n,))
+
+
+def _one_of(n):
+    _this.is_one_of_several = n > 1
+
+
+@contextlib.contextmanager
+def beside(call, *args):
+    """What `call(*args)` returns, as a function that is to be called once: computed by another thread meanwhile, or, in
+    one of several `workers`, only when it is asked for, so that no more is in memory at a time than cores compute."""
+    if getattr(_this, "is_one_of_several", False):
+        yield functools.partial(call, *args)
+    else:
+        with ThreadPoolExecutor(1) as pool:
+            yield pool.submit(call, *args).result

@@ -126,6 +126,22 @@ def test_ceiling_adds_white_noise():
     assert without / added == pytest.approx(1.1, rel=0.01)
 
 
+def test_noise_that_is_added_is_even():
+    """0 dB: as much is added as there is. Variances of 0.5 and 1.5 become 0.75 and 1.25."""
+    images = field(4)
+    images[:32] *= np.sqrt(0.5)
+    images[32:] *= np.sqrt(1.5)
+    found = measured(images, 0.0).sd
+    assert [np.mean(half**2) for half in (found[:32], found[32:])] == pytest.approx([0.75, 1.25], rel=0.02)
+
+
+def test_the_edge_is_raised_for_what_is_not_known_of_the_noise():
+    """Above 80 of 200 Hz are 240 of 400 samples of a pixel: by 0.02 + 2 / 240."""
+    found = measured(field(5))
+    at = noise.largest_eigenvalue(found.spectrum.ravel() ** 0.5, 120, noise.TRACY_WIDOM)
+    assert found.edge / at == pytest.approx(1.02 + 2 / 240, rel=1e-5)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("frame_rate_hz, n_frames", [(100.0, 25), (100.0, 400), (1000.0, 300)])
 def test_no_component_at_other_rates_and_lengths(kind, frame_rate_hz, n_frames):

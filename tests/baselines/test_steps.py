@@ -123,6 +123,11 @@ def test_shapes():
     assert shapes.plateau(image, np.zeros((20, 20), bool)) == 0
 
 
+def test_a_bright_shape_is_bright_above_the_rest():
+    image = 10.0 + disc(15, 15, 5)
+    np.testing.assert_array_equal(shapes.bright_shape(image, 0.5, 20), disc(15, 15, 5))
+
+
 def test_solidity():
     assert shapes.solidity(disc(15, 15, 8)) > 0.93
     assert shapes.solidity(np.ones((4, 6), bool)) == 1
@@ -181,6 +186,28 @@ def test_neighbours_are_not_mended():
     np.testing.assert_array_equal(got, pair)
 
 
+def test_what_would_be_too_large_is_not_mended():
+    """The outer disc has 197 pixels."""
+    b, a = (train / train.std() for train in trains(2, seed=6))
+    outer, inner = disc(15, 15, 8), disc(15, 19, 4)
+    assert outer.sum() == 197
+    velocity = outer.reshape(-1, 1) * b + inner.reshape(-1, 1) * a
+    wrong = np.stack([outer & ~inner, inner])
+    for most_px, mended in ((197, True), (196, False)):
+        _, got, _ = linking.mend_nested(velocity, flat(wrong).T, wrong, most_px, 0.25, 0.03)
+        np.testing.assert_array_equal(got[0], outer if mended else wrong[0])
+
+
+def test_a_part_that_moves_less_is_not_mended():
+    """0.4 of the outer signal and a little of its own: taken from it, -0.6 are left, which are as much the outer's."""
+    b, a = (train / train.std() for train in trains(2, seed=6))
+    outer, inner = disc(15, 15, 8), disc(15, 19, 4)
+    velocity = (outer & ~inner).reshape(-1, 1) * b + inner.reshape(-1, 1) * (0.4 * b + 0.1 * a)
+    wrong = np.stack([outer & ~inner, inner])
+    _, got, _ = linking.mend_nested(velocity, flat(wrong).T, wrong, 300, 0.25, 0.03)
+    np.testing.assert_array_equal(got, wrong)
+
+
 def test_copies_are_merged():
     a, b = trains(2)
     units = np.stack([disc(15, 12, 5), disc(15, 15, 5), disc(15, 13, 5)])
@@ -188,6 +215,16 @@ def test_copies_are_merged():
     kept, merged = linking.merge_copies(signals, units, linking.lagged_similarity(signals, 4), 0.6, 0.3)
     assert kept.tolist() == [1, 2]  # the copy with more energy stands for both
     np.testing.assert_array_equal(merged, np.stack([units[0] | units[1], units[2]]))
+
+
+def test_of_copies_the_one_with_most_energy_stays_and_those_apart_are_none():
+    """A third of the amplitude on 12 times the area: more energy by 12 / 9."""
+    signals = np.stack([np.ones(9), 3 * np.ones(9), np.ones(9)])
+    units = np.zeros((3, 32, 32), bool)
+    units[0, :12, :10], units[1, :1, :10], units[2, 20:, :10] = True, True, True
+    kept, merged = linking.merge_copies(signals, units, np.ones((3, 3)), 0.6, 0.3)
+    assert kept.tolist() == [0, 2]
+    np.testing.assert_array_equal(merged, units[[0, 2]])
 
 
 def test_of_copies_anywhere_only_the_best_stays():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from muspipe.data import BatchOptions, OnlineSource, loader, open_dataset
-from muspipe.data.geometry import crop, crop_corner
+from muspipe.data.geometry import crop, crop_corner, flip
 from muspipe.data.loader import detection_batches, twitch_batch, twitch_batches
 from muspipe.data.records import RecordMaker
 from muspipe.data.sources import crop_order, epoch_order
@@ -291,3 +291,27 @@ def test_summed_noise_of_echoes_is_that_of_the_summed_pixels():
     summed = maker._summed_noise(np.random.default_rng(2), noise, (inside, corner), outside)
     assert summed.std() == pytest.approx(expected, rel=0.25)
     assert np.mean(summed[1:] * summed[:-1]) / summed.var() == pytest.approx(-shape.lag / (1 + shape.lag**2), abs=0.15)
+
+
+def test_uneven_noise_is_flipped_as_the_tissue_is():
+    """The noise of echoes is strong where they are weak: in a place that flips with the image."""
+    maker = RecordMaker(online("echo", n=1), options(snr_db=15.0))
+    maps, sd = maker._parts(0).maps, maker._parts(0).noise_shape(15.0).sd
+    seen = set()
+    for epoch in range(12):
+        record = maker.detection(epoch, 0)
+        (code,) = (code for code in range(4) if np.array_equal(record["maps"], flip(maps, code)))
+        ratio = record["noise_map"] / flip(sd, code)
+        np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-5)
+        seen.add(code)
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("scenario", ["paper", "echo"])
+def test_crops_are_standardised_by_the_sequence_with_its_noise(scenario):
+    source = online(scenario, n=1)
+    record = RecordMaker(source, options(snr_db=0.0)).twitch(0, 0, 0, 0)
+    clean, noisy = (source[0].render(snr_db).astype(float) for snr_db in (None, 0.0))
+    assert noisy.std() > 1.4 * clean.std()
+    assert record["sequence_mean"] == pytest.approx(clean.mean(), rel=1e-3)
+    assert record["sequence_sd"] == pytest.approx(noisy.std(), rel=0.01)

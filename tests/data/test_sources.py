@@ -1,8 +1,11 @@
 """Every example exactly once an epoch, in an order that the seed and the epoch settle."""
 
 import numpy as np
+import pytest
 
-from muspipe.data.sources import crop_order, epoch_order, example_stream
+from muspipe.data.sources import OnlineSource, crop_order, epoch_order, example_stream
+from simulator import SimulationConfig
+from simulator.generate import draw_sequence
 
 
 def test_every_index_once_an_epoch():
@@ -29,6 +32,7 @@ def test_every_unit_once_an_epoch_in_blocks_of_sequences():
         met.add(sequence)
         blocks[-1].add(sequence)
     assert [len(block) for block in blocks] == [4, 4, 4]
+    assert np.count_nonzero(np.diff(order[:, 0])) > 40  # of 77 neighbours: the units of a block are shuffled
     last_seen = {s: np.flatnonzero(order[:, 0] == s).max() for s in range(12)}
     first_seen = {s: np.flatnonzero(order[:, 0] == s).min() for s in range(12)}
     for before, after in zip(blocks, blocks[1:], strict=False):
@@ -39,3 +43,16 @@ def test_streams_differ_by_seed_epoch_and_index():
     keys = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
     draws = [example_stream(*key).random() for key in keys]
     assert len(set(draws)) == 4 and draws[0] == example_stream(0, 0, 0).random()
+
+
+def test_a_test_set_online_has_its_numbers_of_units_in_order():
+    """Twelve sequences: two of each number, as `muspipe simulate` writes them."""
+    config = SimulationConfig.scenario("paper")
+    source = OnlineSource(config, 3, 12, "test")
+    assert source.n_units.tolist() == [1, 1, 5, 5, 10, 10, 15, 15, 20, 20, 25, 25]
+    expected = draw_sequence(config, 3, "test", 11, 12)
+    for index in (11, -1):
+        np.testing.assert_array_equal(source[index].firings_s, expected.firings_s)
+    for index in (12, -13):
+        with pytest.raises(IndexError, match=f"sequence {index} of 12"):
+            source[index]

@@ -130,3 +130,11 @@ def test_in_a_short_recording_chance_is_that_of_lags_up_to_half_of_it():
     """0.1 s: lags from 20 to 50 ms. That of 40 ms is shown for 0.06 s, and 11 of the 60 ms are about zero."""
     found = synchronisation([np.array([0.02]), np.array([0.06, 0.075])], 0.1)
     assert found["n_by_chance"][0] == pytest.approx(11 / 60 / 0.6)
+
+
+def test_the_longest_lag_counts_in_both_directions():
+    """1/8 s: lags up to 1/16 s, which are shown for half of the time, so that one counts as two."""
+    early, late = np.array([1 / 32]), np.array([3 / 32])
+    for pair in ([early, late], [late, early]):
+        found = synchronisation(pair, 1 / 8)
+        assert found["n_by_chance"][0] == pytest.approx(2 * 0.0055 / (1 / 16 - 0.020))

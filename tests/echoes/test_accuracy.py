@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from muspipe.echoes.autocorrelation import velocity_of
+from muspipe.echoes.autocorrelation import velocity_of, window_sums
 from muspipe.echoes.demodulation import Demodulated
+from muspipe.echoes.doubts import Tally
 from muspipe.echoes.echoes import Echoes
 from muspipe.echoes.options import Scan, VelocityOptions
 from muspipe.echoes.velocity import measure
-from muspipe.echoes.windows import image_shape, weights
+from muspipe.echoes.windows import Windows, image_shape, weights
 from tests.echoes.phantom import SCAN, moving_scatterers, noise, phase, positions_mm, shifted_rf, speckle
 
 SHAPE = 120, 40
@@ -132,6 +133,70 @@ def test_velocity_on_paper():
     channels = np.array([0.0, 1.0, 1.0], np.float32).reshape(1, 3, 1, 1)
     assert velocity_of(channels, scan)[0, 0, 0] == pytest.approx(25.0)
     assert scan.fastest_mm_s == pytest.approx(50.0)
+
+
+def test_sums_over_windows_on_paper():
+    """Windows of one sample. The first frame is 1 everywhere; the second 3, a quarter of a turn on from one sample in
+    depth to the next."""
+    turning = 3 * np.array([1, 1j, -1, -1j] * 2).reshape(8, 1) * np.ones((8, 8))
+    frames = np.stack([np.ones((8, 8)), turning]).astype(np.complex64)
+    options = VelocityOptions(image_pixel_mm=1.0, axial_window_mm=0.1, lateral_window_mm=0.1)
+    (channels,) = window_sums([frames], Windows.of((8, 8), (1.0, 1.0), options), with_depth=True)
+    over_time, power, over_depth = (
+        channels[0, 0] + 1j * channels[0, 1],
+        channels[0, 2],
+        channels[0, 3] + 1j * channels[0, 4],
+    )
+    np.testing.assert_allclose(over_time, turning)  # the second times the first's conjugate
+    np.testing.assert_allclose(power, (1 + 9) / 2)
+    np.testing.assert_allclose(over_depth[1:-1], 1 + 9j)  # 1 of the first, 9 with a quarter of a turn of the second
+
+
+@pytest.mark.parametrize(
+    ("carrier", "eighths", "ratio"),
+    [("removed", 0, 1), ("removed", 1, 1.25), ("removed", -1, 0.75), ("removed", 3.9, 1.5), ("removed", -3.9, 0.5)]
+    + [("kept", 4, 1), ("kept", -3, 1.25), ("kept", 3, 0.75)],
+)
+def test_loupas_on_paper(carrier, eighths, ratio):
+    """At 3.85 MHz and 1000 Hz a quarter of a turn from frame to frame is 50 mm/s. Samples 0.1 mm apart are 1 / 7.7 MHz
+    apart in time, half a cycle: an eighth of a turn between them is a quarter of the centre frequency."""
+    scan = Scan(centre_frequency_hz=3.85e6, prf_hz=1000.0, pixel_mm=(0.1, 0.3), carrier=carrier)
+    turn = np.exp(1j * np.pi * eighths / 4)
+    channels = np.array([0, 1, 1, turn.real, turn.imag], np.float32).reshape(1, 5, 1, 1)
+    assert velocity_of(channels, scan)[0, 0, 0] == pytest.approx(50 / ratio, rel=1e-4)
+
+
+def test_near_the_limit_counts_in_both_directions():
+    """Of four phases from frame to frame, one of noise alone, two are beyond 0.8 of half a turn."""
+    turns = np.pi * np.array([0.9, -0.9, 0.5, 0.9])
+    size = np.array([1, 1, 1, 0.4])
+    channels = np.stack([size * np.cos(turns), size * np.sin(turns), np.ones(4)]).reshape(1, 3, 1, 4)
+    tally = Tally(SCAN)
+    tally.add(channels, turns.reshape(1, 1, 4))
+    assert tally.near_limit_share() == pytest.approx(2 / 3)
+    np.testing.assert_allclose(tally.quality(), [[1, 1, 1, 0.4]])
+
+
+def test_rf_stays_at_its_depth():
+    """A pulse about sample 402 of RF, of which every third is kept: about sample 134."""
+    samples = np.arange(800) - 402
+    pulse = np.exp(-((samples / 12) ** 2)) * np.cos(2 * np.pi * 7.8 / 31.2 * samples)
+    rf = np.broadcast_to(pulse[None, :, None], (1, 800, 8))
+    assert np.abs(Demodulated(rf, RF_SCAN)[0:1][0, :, 0]).argmax() == 134
+
+
+def test_filters_of_velocity_are_of_the_images_rate():
+    """400 images of 800 frames a second. The high-pass, run both ways, halves what is at its cut-off."""
+    scan = dataclasses.replace(SCAN, prf_hz=800.0)
+    rng, seconds = np.random.default_rng(11), (np.arange(799) + 0.5) / 800
+    velocity = 3 * np.sin(2 * np.pi * 10 * seconds)
+    iq = speckle(rng, (60, 20))[..., None] * phase(positions_mm(velocity, 800.0))
+    found = measure(Echoes.of(iq, scan), VelocityOptions(drift_hz=10.0)).recording
+    assert found.frame_rate_hz == 400
+    middle = slice(100, 300)
+    assert gain(found.velocity[..., middle], velocity[::2][middle] + 0 * found.velocity[..., middle]) == pytest.approx(
+        0.5, abs=0.01
+    )
 
 
 @pytest.mark.slow

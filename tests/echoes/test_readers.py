@@ -1,7 +1,10 @@
 """IQ and RF in every kind of file, and every way in which they can be wrong."""
 
 import dataclasses
+import errno
 import re
+import tracemalloc
+import warnings
 
 import h5py
 import numpy as np
@@ -9,11 +12,13 @@ import pytest
 import scipy.io
 
 from muspipe import InputError, identify, load_recording
-from muspipe.echoes import samples
+from muspipe.echoes import samples, velocity
 from muspipe.echoes.iq_file import write_iq
 from muspipe.echoes.options import Scan
 from muspipe.echoes.readers import open_echoes
 from muspipe.echoes.velocity import measure
+from muspipe.progress import listening
+from muspipe.recordings import survey
 from tests.echoes.phantom import SCAN, noise, phase, positions_mm, shifted_rf, speckle
 
 TAKEN = {"centre_frequency_hz": 7.8e6, "prf_hz": 400.0, "pixel_mm": [0.2, 0.4]}
@@ -259,6 +264,58 @@ def test_pixels_without_echo_are_outside_and_doubts_are_warned_of(tmp_path, iq):
     with pytest.warns(UserWarning, match=r"a\.h5: 15 % of the pixels have no echo"):
         recording = load_recording(tmp_path / "a.h5")
     np.testing.assert_array_equal(recording.inside, np.tile(np.arange(13) > 1, (13, 1)))
+
+
+def kept(monkeypatch, n_frames):
+    """Pieces of so many frames of the echoes of `iq` and of their velocity are in memory at a time."""
+    monkeypatch.setattr(samples, "AHEAD_BYTES", 8 * 40 * 20 * n_frames)
+    monkeypatch.setattr(velocity, "BLOCK_BYTES", 8 * 40 * 20 * n_frames)
+    monkeypatch.setattr(survey, "BLOCK_BYTES", 4 * 13 * 13 * n_frames)
+
+
+def test_velocity_that_waits_in_a_temporary_file_is_the_same(tmp_path, iq, monkeypatch):
+    kept(monkeypatch, 16)
+    sector = iq.copy()
+    sector[:, :4] = 0
+    write_iq(tmp_path / "a.h5", sector, **TAKEN)
+    told = []
+    with pytest.warns(UserWarning, match="no echo"), listening(lambda _, what: told.append(what)):
+        whole, stored = (load_recording(tmp_path / "a.h5", whole=whole) for whole in (True, False))
+    assert stored.is_stored and not whole.is_stored
+    assert told[:2] == ["velocity of frame 1 of 130", "velocity of frame 17 of 130"]
+    np.testing.assert_array_equal(stored.inside, whole.inside)
+    np.testing.assert_array_equal(stored.bmode, whole.bmode)
+    np.testing.assert_array_equal(stored.velocity_rms, whole.velocity_rms)
+    np.testing.assert_array_equal(stored.part(slice(None)).velocity, whole.velocity)
+    np.testing.assert_array_equal(stored.part(slice(33, 71), slice(1, 9)).velocity, whole.velocity[1:9, :, 33:71])
+    assert (stored.source_sha256, str(stored)) == (whole.source_sha256, str(whole))
+
+
+def test_memory_does_not_grow_with_the_length_of_echoes(tmp_path, iq, monkeypatch):
+    kept(monkeypatch, 16)
+    peaks = []
+    for times in (1, 1, 8):  # at first what is imported is counted, too
+        write_iq(tmp_path / f"{len(peaks)}.h5", np.tile(iq, times), **TAKEN)
+        tracemalloc.start()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where copies meet, tissue jumps
+            recording = load_recording(tmp_path / f"{len(peaks)}.h5", whole=False)
+        assert recording.velocity_rms.shape == (13, 13)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert recording.n_frames == 8 * 130 - 1
+    assert peaks[2] < 1.1 * peaks[1] < 0.5 * np.tile(iq, 8).nbytes
+
+
+def test_no_room_for_a_temporary_file(tmp_path, iq, monkeypatch):
+    write_iq(tmp_path / "a.h5", iq, **TAKEN)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(InputError, match=r"no room for 0\.0 GB of velocity \(No space.*TMPDIR"):
+        load_recording(tmp_path / "a.h5", whole=False)
 
 
 def test_several_arrays_that_may_be_meant(tmp_path, iq, velocity):

@@ -5,7 +5,7 @@ import pytest
 
 from experiments.emg_pairs import decomposition, result_of, simulated, trains
 from muspipe.errors import InputError
-from muspipe.evaluation.reference import COLUMNS, Agreement, _assigned, pair_units
+from muspipe.evaluation.reference import COLUMNS, Agreement, _assigned, _support, pair_units
 from muspipe.evaluation.reference_options import PairingOptions
 
 REGULAR_S = np.array([0.5, 0.62, 0.71, 0.83, 0.9, 1.02, 1.1])
@@ -170,3 +170,42 @@ def test_the_common_delay_is_finer_than_the_bins_and_within_its_range():
 def test_pairs_that_agree_too_little_do_not_take_another_ones_partner():
     """One pair of 0.5, or two of 0.28, which are less than the least."""
     assert _assigned(np.array([[0.5, 0.28], [0.28, 0.0]]), PairingOptions(least_roa=0.3)) == [(0, 0)]
+
+
+def test_lags_within_the_tolerance_support_a_delay():
+    """A lag of 30 ms with a tolerance of 10 ms: all of it for 30, half for 25 and 35, none from 41 on."""
+    options = PairingOptions(delay_range_ms=(0, 60), tolerance_ms=10)
+    delays_s, support = _support(np.array([1.03]), np.array([1.0]), options)
+    found = dict(zip(np.rint(1e3 * delays_s).astype(int).tolist(), support.tolist(), strict=True))
+    assert found[30] == pytest.approx(1) and found[25] == found[35] == pytest.approx(0.5, abs=0.05)
+    assert 0 < found[22] < 0.3 and found[19] == found[41] == 0
+
+
+def test_many_firings_that_agree_a_little_do_not_outvote_few_that_agree():
+    """Seven of seven at 30 ms, and 12 of 36 at 45 ms, 0.2 of all."""
+    dense_s = np.arange(0.1, 1.9, 0.05)
+    partly_s = np.sort(np.r_[dense_s[::3] + 0.045, np.delete(dense_s, np.s_[::3]) + 0.020])
+    pairs = pair_units(
+        result_of([REGULAR_S + 0.030, partly_s], 2.0),
+        decomposition([REGULAR_S, dense_s], 2.0),
+        PairingOptions(delay="one", delay_range_ms=(27, 60), tolerance_ms=5, least_roa=0.3),
+    )
+    (pair,) = pairs
+    assert (pair.unit, pair.reference_unit, pair.agreement.roa) == (0, 0, 1)
+    assert pair.agreement.delay_s == pytest.approx(0.030)
+
+
+def test_chance_is_that_of_the_firings_that_both_could_show():
+    """The reference goes on before and after the ultrasound, with firings close together."""
+    options = PairingOptions(start_s=3.0, delay_range_ms=(30, 30), tolerance_ms=10)
+    few, many = (
+        pair_units(result_of([REGULAR_S + 0.030], 2.0), decomposition([times_s], 10.0), options)[0]
+        for times_s in (3 + REGULAR_S, np.r_[np.arange(0, 2.9, 0.01), 3 + REGULAR_S, np.arange(5.1, 10, 0.01)])
+    )
+    assert few.roa_by_chance == many.roa_by_chance < 0.5 and many.agreement.roa == 1
+
+
+def test_chance_is_sought_as_the_agreement_is():
+    """At one delay for all pairs a turned reference agrees less than at a delay of its own."""
+    one, each = (one_pair(REGULAR_S + 0.030, REGULAR_S, delay=delay).roa_by_chance for delay in ("one", "each"))
+    assert one < each < 1

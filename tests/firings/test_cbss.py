@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from muspipe.evaluation.metrics import matched_firings, rate_of_agreement
-from muspipe.firings.cbss import COPIES, classified, find_spikes, two_classes, whitened
+from muspipe.firings import cbss
+from muspipe.firings.cbss import (
+    COPIES,
+    LEAST_SIL,
+    _explained,
+    _variation,
+    classified,
+    find_spikes,
+    two_classes,
+    whitened,
+)
 from muspipe.firings.find import find_firings
 from tests.firings.trains import LATENCY_S, irregular, train_of
 
@@ -50,6 +60,37 @@ def test_whitened_copies_are_uncorrelated():
     assert white.shape == (COPIES, 4000)
     np.testing.assert_allclose(covariance, np.diag(covariance.diagonal()), atol=1e-9)
     np.testing.assert_allclose(covariance.diagonal(), 0.9, atol=0.03)  # 1 / (1 + FLOOR), as white as it came
+
+
+def test_the_twitch_that_explains_a_train_peaks_so_long_after_its_spike():
+    """Bumps 5 frames after spikes that are further apart than a bump is wide."""
+    spikes, frames = np.array([40, 110, 200, 300]), np.arange(400)
+    x = np.exp(-0.5 * ((frames - spikes[:, None] - 5) / 4) ** 2).sum(axis=0)
+    explained, lag = _explained(x, spikes)
+    assert lag == 5 and explained > 0.98
+
+
+def test_regular_intervals_vary_little_and_few_are_not_told():
+    """Of 10, 20 and 30 frames: an SD of sqrt(200 / 3) over 20."""
+    assert _variation(np.array([0, 10, 30, 60])) == pytest.approx(np.sqrt(200 / 3) / 20)
+    assert _variation(np.array([0, 10, 20])) == np.inf == _variation(np.array([], int))
+
+
+@pytest.mark.parametrize("lag", [-110, 110])
+def test_no_peak_lies_outside_the_train(monkeypatch, lag):
+    """Five spikes 48-55 frames apart, moved by 110: two of their peaks are outside."""
+    train = train_of([0.1, 0.23, 0.36, 0.48, 0.61])
+    assert len(find_spikes(train, 400.0).peaks_s) == 5
+    monkeypatch.setattr(cbss, "_explained", lambda x, spikes: (0.9, lag))
+    peaks_s = find_spikes(np.roll(train, 0 if lag < 0 else 110), 400.0).peaks_s
+    assert len(peaks_s) == 3 and peaks_s.min() >= 0 and peaks_s.max() < 1
+
+
+def test_spikes_are_well_apart_from_the_other_peaks():
+    for seed in range(10):
+        train = train_of(irregular(20, 1.0, seed)) + 0.5 * np.random.default_rng(seed).standard_normal(400)
+        found = find_spikes(train, 400.0)
+        assert not len(found.peaks_s) or found.sil >= LEAST_SIL
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])

@@ -5,6 +5,8 @@ import pytest
 
 from muspipe.errors import InputError
 from muspipe.evaluation.metrics import matched_firings, rate_of_agreement
+from muspipe.firings import discharges
+from muspipe.firings.discharges import WINDOW, _joined, _peak_and_onset
 from muspipe.firings.find import find_firings
 from muspipe.firings.maxima import positive_maxima
 from simulator import SimulationConfig, simulate
@@ -138,3 +140,36 @@ def test_rules_by_name():
     assert paper.rule == "paper" and np.isnan(paper.latencies_s).all() and np.isnan(paper.confidences).all()
     with pytest.raises(InputError, match="firings: expected one of discharges, paper, cbss, got 'peaks'"):
         find_firings(train, 400.0, "peaks")
+
+
+def test_peak_and_onset_between_frames():
+    """A parabola with its top at 20.3, 0 from 10 frames on both sides: 0.05 and more within 9.7 frames, from 11 on."""
+    w = np.maximum(1 - ((np.arange(60) - 20.3) / 10) ** 2, 0)
+    peak, onset = _peak_and_onset(w)
+    assert peak == pytest.approx(20.3) and onset == 11
+
+
+def test_stretches_are_joined_in_the_middle_of_what_they_share():
+    """The second begins at 640: frames 640-800 are in both, and 720 is in the middle."""
+    assert WINDOW == 800
+    onsets = [np.array([700.1, 719.0, 730.1]), np.array([60.2, 81.0, 90.2, 300.0])]
+    assert _joined(onsets, np.array([0, 640])).tolist() == [700.1, 719.0, 721.0, 730.2, 940.0]
+
+
+def test_no_firing_lies_outside_the_train():
+    """The last twitch peaks after the end, and the first before the beginning."""
+    inner_s = np.array([0.12, 0.25, 0.39, 0.52, 0.66, 0.8])
+    times_s = found(train_of([-LATENCY_S - 0.004, *inner_s, 1 - LATENCY_S + 0.004]))
+    np.testing.assert_allclose(times_s, inner_s + LATENCY_S, atol=0.003)
+
+
+def test_firings_that_explain_little_are_none(monkeypatch):
+    """Noise of 0.3 of the SD has 8 % of the power: nine tenths are explained, and here more is asked for."""
+    train = train_of(irregular(10, 1.0, 1))
+    train += 0.3 * train.std() * np.random.default_rng(6).standard_normal(400)
+    before = find_firings(train[None], 400.0)
+    assert len(before.times_s[0]) > 5 and before.confidences[0] < 0.97
+    monkeypatch.setattr(discharges, "LEAST_EXPLAINED", 0.97)
+    result = find_firings(train[None], 400.0)
+    assert len(result.times_s[0]) == 0 and np.isnan(result.latencies_s[0])
+    assert result.confidences[0] == before.confidences[0] > 0.8

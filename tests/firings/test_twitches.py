@@ -12,6 +12,11 @@ def test_many_small_ones_do_not_move_the_typical_amplitude():
     assert twitches.typical(np.array([[1.0, 1, 1, 0.1, 0], [-1, 0, 2, 0, 0]])).tolist() == [1, 2]
 
 
+def test_half_of_the_energy_lies_above_the_typical_amplitude():
+    """Squares of 1, 4 and 9: the last alone has more than half of them."""
+    assert twitches.typical(np.array([3.0, 1.0, 2.0])) == 3
+
+
 def test_a_twitch_between_two_frames():
     """Onset at frame 1.25 of 5: a quarter of each sample belongs to the frame after. One before the first is cut."""
     rows = twitches.laid_down(np.array([4.0, 8.0]), np.array([1.25, -1.0, 4.0, -9.0, 99.0]), 5)
@@ -51,6 +56,17 @@ def test_a_firing_that_explains_little_goes_and_its_neighbour_takes_over():
     np.testing.assert_allclose(a, [(rows[0] @ x + 0.2) / 2.2, 0])
     a, kept = twitches.thinned(np.array([1.0, 0.9]), np.eye(2) / 2.2, both, 2.0)
     assert kept.all() and a.tolist() == [1.0, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("amplitude", "strict", "stays"),
+    [(0.40, 1.0, True), (0.38, 1.0, False), (0.38, 0.7, True), (0.35, 0.7, False), (-0.9, 1.0, False)],
+)
+def test_how_little_a_firing_may_explain(amplitude, strict, stays):
+    """Twitches of energy 2 apart from each other: an amplitude a explains 2 a^2, and 0.1 of that by the prior. 0.17 of
+    2 are asked for, with 0.7 of 0.07 0.149 of 2: a of 0.393, and of 0.368. Negative ones explain nothing."""
+    _, kept = twitches.thinned(np.array([1.0, amplitude]), np.eye(2) / 2.2, np.ones(2, bool), 2.0, strict)
+    assert kept.tolist() == [True, stays]
 
 
 def test_onsets_move_to_where_the_twitch_is():
@@ -110,3 +126,4 @@ def test_candidates_are_maxima_of_the_deconvolved_train():
     got = twitches.candidates(x, w / w.max(), 0.01)
     for onset in (-20, 50, 66, 200):
         assert np.abs(got - onset).min() <= 1
+    assert np.count_nonzero(got > twitches.NOWHERE) < 12  # maxima alone

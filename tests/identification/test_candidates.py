@@ -1,13 +1,14 @@
 """Candidates of both finders, and what the data say of them, on a recording that a person can see through."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from muspipe import Recording
 from muspipe.identification.belief import FILE, belief, believed
-from muspipe.identification.candidates import FEATURES, NOTHING_SEEN, features, joined
+from muspipe.identification.candidates import FEATURES, NOTHING_SEEN, _likeness, features, joined
 from muspipe.territories import discs
 
 CENTRES = np.array([[16.0, 16.0], [16.0, 48.0], [48.0, 32.0]])
@@ -87,6 +88,46 @@ def test_a_territory_drawn_too_small_has_no_contrast():
     small = discs(CENTRES[:1], np.array([3.0]), (64, 64))
     facts = table(joined(given, (small, np.array([0.9])), separated(*none())), given)
     assert facts["contrast"][0] == pytest.approx(1, abs=0.02)
+
+
+def test_a_neighbour_that_moves_alike_is_no_contrast():
+    """Two discs that touch, with one signal: each is the other's surroundings, which do not count."""
+    masks = discs(np.array([[16.0, 16.0], [16.0, 28.0]]), np.full(2, 6.0), (64, 64))
+    wave = np.sin(2 * np.pi * 6 * np.arange(400) / 400)
+    velocity = masks.any(axis=0)[..., None] * wave + 0.05 * np.random.default_rng(0).standard_normal((64, 64, 400))
+    given = Recording(velocity, frame_rate_hz=400.0, pixel_mm=0.625)
+    facts = table(joined(given, (masks, np.array([0.9, 0.8])), separated(*none())), given)
+    np.testing.assert_allclose(facts["contrast"], 0, atol=0.05)
+
+
+@pytest.mark.parametrize(("rises_s", "sign"), [(0.03, 1), (0.1, 0), (0.17, -1)])
+def test_what_rises_fast_and_falls_slowly_is_skewed(rises_s, sign):
+    """A wave of five a second."""
+    mask, time_s = discs(CENTRES[:1], np.full(1, 6.0), (64, 64)), np.arange(400) / 400
+    wave = np.interp(time_s % 0.2, [0, rises_s, 0.2], [-1, 1, -1])
+    velocity = mask[0][..., None] * wave + 0.001 * np.random.default_rng(0).standard_normal((64, 64, 400))
+    given = Recording(velocity, frame_rate_hz=400.0, pixel_mm=0.625)
+    skewness = table(joined(given, (mask, np.array([0.9])), separated(*none())), given)["skewness"][0]
+    assert abs(skewness) < 0.05 if sign == 0 else sign * skewness > 0.5
+
+
+def test_of_two_that_share_as_much_the_one_that_moves_alike_is_the_better_candidate():
+    """The last has 4 of its 8 pixels from each of the others, and the second's signal; 16 pixels are twice as many."""
+    shapes = np.zeros((3, 1, 40), bool)
+    shapes[0, 0, :16], shapes[1, 0, 20:36], shapes[2, 0, 12:16], shapes[2, 0, 20:24] = True, True, True, True
+    time_s = np.arange(100) / 100
+    signals = np.stack([np.sin(2 * np.pi * 3 * time_s), *[np.sin(2 * np.pi * 5 * time_s)] * 2])
+    found = SimpleNamespace(shapes=shapes, signals=signals, prior=np.array([0.9, 0.8, 0.7]))
+    np.testing.assert_allclose(_likeness(found)[:, 2], [0.5, 1, 0.5], atol=1e-9)
+
+
+@pytest.mark.parametrize(("moved_px", "n"), [(3, 1), (6, 2)])
+def test_how_alike_the_territories_of_one_candidate_are(moved_px, n):
+    """Squares of 100 pixels: 70 of 130, and 40 of 160."""
+    masks = np.zeros((2, 64, 64), bool)
+    masks[0, 20:30, 20:30], masks[1, 20:30, 20 + moved_px : 30 + moved_px] = True, True
+    found = joined(recording()[1], (masks[:1], np.array([0.9])), separated(masks[1:], [0.8]))
+    assert len(found.shapes) == n
 
 
 def test_noise_has_no_signal():

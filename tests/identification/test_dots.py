@@ -49,3 +49,13 @@ def test_nothing_moves_or_nothing_is_there():
     still, drawn = np.zeros((32 * 32, 200), np.float32), discs([(10.0, 10.0)], [2.0], SHAPE)
     assert without_rims(still, drawn, 0.625).shape == (1, *SHAPE)
     assert without_rims(still, drawn[:0], 0.625).shape == (0, *SHAPE)
+
+
+@pytest.mark.parametrize("n_bright", [6, 7])
+def test_at_least_half_must_be_rim(n_bright):
+    """12 pixels, of which so many are bright and the others hold a fifth."""
+    drawn, bright = np.zeros((2, *SHAPE), bool)
+    drawn[10:13, 10:14] = True
+    bright.reshape(-1)[np.flatnonzero(drawn)[:n_bright]] = True
+    expected = bright if n_bright == 6 else drawn
+    np.testing.assert_array_equal(without_rims(velocity([0.2 * drawn + 0.8 * bright]), drawn[None], 0.625), [expected])

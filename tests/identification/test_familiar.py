@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from muspipe import Recording, identify
-from muspipe.identification.familiar import FACTS, FILE, facts, unfamiliar
+from muspipe.identification.familiar import FACTS, FILE, _middle, facts, unfamiliar
 from muspipe.recordings.simulated import recording_of
 from simulator import SimulationConfig, simulate
 
@@ -56,6 +56,18 @@ def test_facts_are_of_the_networks_grid():
     fine = np.repeat(np.repeat(np.repeat(plain, 2, 0), 2, 1), 2, 2)
     one, other = facts(recording(plain)), facts(recording(fine, 800.0, 0.3125))
     assert one == pytest.approx(other, abs=0.06)
+
+
+def test_what_stands_still_is_no_fact():
+    offsets = 100 * np.random.default_rng(1).standard_normal((40, 40, 1))
+    assert facts(recording(noise() + offsets)) == pytest.approx(facts(recording(noise())), abs=1e-3)
+
+
+def test_facts_are_of_the_middle():
+    """40 of 100 mm of pixels of 1 mm, and 2 of 3 s at 200 Hz."""
+    rows, frames = np.arange(100.0)[:, None, None], np.arange(600.0)
+    middle = _middle(recording(1000 * rows + frames + np.zeros((100, 100, 600)), 200.0, 1.0)).velocity
+    assert middle.shape == (40, 40, 400) and (middle[0, 0, 0], middle[-1, 0, -1]) == (30_100, 69_499)
 
 
 def test_what_lies_outside_is_said():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from muspipe.identification.blocks import Cutting, Piece, Tile, pieces
-from muspipe.identification.joining import Part, join_tiles, link
+from muspipe.identification.joining import Part, _groups, _worth, _worth_in_time, join_tiles, link, shares
 from muspipe.identification.seams import active, drift_px, silenced, territory_of, train_of
 from muspipe.recordings.recording import Recording
 from muspipe.recordings.units import MotorUnits
@@ -117,3 +117,101 @@ def test_a_rest_at_the_edge_of_a_tile_is_no_unit():
     expected = np.zeros((10, 40), bool)
     expected[3:7, 21:28] = True
     np.testing.assert_array_equal(one.pixels, np.flatnonzero(expected))
+
+
+def test_what_two_territories_share():
+    """Of 10 and 20 pixels 5 are in both: of 25, and of the smaller 10."""
+    iou, share = shares([part(range(10), [])], [part(range(5, 25), []), part(range(50, 60), [])], 100)
+    np.testing.assert_allclose(iou, [[0.2, 0]])
+    np.testing.assert_allclose(share, [[0.5, 0]])
+
+
+@pytest.mark.parametrize(
+    ("iou", "share", "alike", "worth"),
+    [(0.4, 0.5, 0.5, 0.9), (0.4, 0.5, 0.49, 0), (0.39, 0.5, 0.9, 0), (0.2, 0.6, 0.8, 1.1), (0.2, 0.6, 0.79, 0)],
+)
+def test_what_is_one_unit(iou, share, alike, worth):
+    """IoU and signals, or for one that is cut more of the smaller and of the signals: half of that counts as IoU."""
+    assert _worth(*np.array([[iou], [share], [alike]])) == pytest.approx(worth)
+
+
+def test_of_each_tile_one_unit_is_in_a_group():
+    members = [(0, 0), (0, 1), (1, 0)]
+    groups = _groups(members, [(1.0, (0, 1), (1, 0)), (1.5, (0, 0), (1, 0))])
+    assert sorted(map(sorted, groups)) == [[(0, 0), (1, 0)], [(0, 1)]]
+
+
+def in_two_tiles(*columns, scores=(0.9, 0.6)):
+    """Parts of one window. Tiles of columns 0-23 and 16-39, which fade by ninths; in each a unit on the given columns
+    of the image, that in the second twice as fast."""
+    tiles = (Tile(Piece(0, 10, 0, 0), Piece(0, 24, 0, 8)), Tile(Piece(0, 10, 0, 0), Piece(16, 40, 8, 0)))
+    train, units = wave(Piece(0, 50, 0, 0))[None], []
+    for (first, last), start, factor, score in zip(columns, (0, 16), (1, 2), scores, strict=True):
+        mask = np.zeros((1, 10, 24), bool)
+        mask[0, 3:7, first - start : last + 1 - start] = True
+        units.append(MotorUnits(mask, factor * train, [score], 100.0, 1.0))
+    return train[0], join_tiles(tiles, units, 40)
+
+
+def test_tiles_have_their_say_over_train_and_score():
+    """Over columns 17-19 the first tile has 7, 6 and 5 ninths, the second 2, 3 and 4: two thirds and one."""
+    train, (one,) = in_two_tiles((17, 19), (17, 19))
+    np.testing.assert_allclose(one.train, train * (2 / 3 + 2 / 3), rtol=1e-5)
+    assert one.score == pytest.approx((2 * 0.9 + 0.6) / 3)
+
+
+def test_tiles_have_their_say_over_the_territory():
+    """Column 20 is in the first's alone, which has 4 ninths there, and column 17 in the second's, which has 2."""
+    _, (one,) = in_two_tiles((18, 20), (17, 19))
+    assert np.unique(one.pixels % 40).tolist() == [18, 19]
+
+
+def test_the_likeliest_of_a_window_is_first():
+    _, parts = in_two_tiles((2, 5), (30, 34), scores=(0.5, 0.9))
+    assert [one.score for one in parts] == pytest.approx([0.9, 0.5])
+
+
+def test_a_unit_that_is_silent_where_windows_meet_is_known_by_its_place():
+    """Frames 75-99 are in both: noise of a hundredth, unlike in the two."""
+    before, after = wave(Piece(0, 250, 0, 0), 1)[:100], wave(Piece(0, 250, 0, 0), 2)[:100]
+    loud = _worth_in_time([part(range(9), before)], [part(range(9), after)], *WINDOWS[:2], 100)
+    before[75:] *= 0.01
+    half_loud = _worth_in_time([part(range(9), before)], [part(range(9), after)], *WINDOWS[:2], 100)
+    after[:25] *= 0.01
+    silent = _worth_in_time([part(range(9), before)], [part(range(9), after)], *WINDOWS[:2], 100)
+    assert loud == half_loud == 0 and silent == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(("moved_px", "one"), [(8, True), (14, False)])
+def test_a_unit_that_pauses_is_known_again_by_its_place(moved_px, one):
+    """Of 30 pixels in a row 22 are shared, IoU 22 / 38, or 16, IoU 16 / 44."""
+    parts = [[part(range(30), wave(WINDOWS[0], 1))], [], [part(range(moved_px, 30 + moved_px), wave(WINDOWS[2], 2))]]
+    assert len(link(WINDOWS, parts, 1000)) == (1 if one else 2)
+
+
+def test_territories_are_moved_back_by_the_drift():
+    """Columns 8-9 where the image lies 2 px to the left, 12-13 where it lies as much to the right."""
+    chain = {0: part([8, 9], wave(WINDOWS[0])), 1: part([12, 13], wave(WINDOWS[1]))}
+    moved = np.array([[0.0, -2.0], [0.0, 2.0]])
+    assert np.flatnonzero(territory_of(chain, moved, (1, 20))).tolist() == [10, 11]
+
+
+def test_half_of_the_windows_are_enough_for_a_pixel():
+    chain = {w: part(pixels, wave(WINDOWS[w])) for w, pixels in enumerate([[3, 4], [4, 5]])}
+    assert np.flatnonzero(territory_of(chain, np.zeros((3, 2)), (1, 20))).tolist() == [3, 4, 5]
+    chain[2] = part([4, 6], wave(WINDOWS[2]))
+    assert np.flatnonzero(territory_of(chain, np.zeros((3, 2)), (1, 20))).tolist() == [4]
+
+
+@pytest.mark.parametrize(("n_units", "columns"), [(3, [-1, -1, 2]), (2, [0, 0, 0])])
+def test_drift_is_from_the_mean_place_and_three_units_must_show_it(n_units, columns):
+    """In the last window all lie 3 px further to the right, 1 px from the left on the mean."""
+    chains = [{w: part([50 * k + 10 + x], wave(WINDOWS[w])) for w, x in enumerate((0, 0, 3))} for k in range(n_units)]
+    np.testing.assert_allclose(drift_px(chains, 3, 50), [[0, x] for x in columns], atol=0.01)
+
+
+@pytest.mark.parametrize(("amplitude", "is_active"), [(0.4, True), (0.25, False)])
+def test_a_tenth_of_the_power_is_active(amplitude, is_active):
+    """Squares of 0.16 and 0.0625, for 3 s at 100 Hz."""
+    train = np.r_[np.ones(300), np.full(300, amplitude)]
+    assert active(train, 100.0)[350:].all() == is_active and active(train, 100.0)[:300].all()

@@ -14,6 +14,10 @@ from scipy import ndimage
 
 from muspipe import InputError, Recording, identify, load_recording
 from muspipe.evaluation.metrics import matched_firings
+from muspipe.identification.blocks import Plan, pieces
+from muspipe.identification.joining import Part
+from muspipe.identification.long import _score, _Work
+from muspipe.progress import tell
 from muspipe.recordings import survey
 from muspipe.recordings.result import Result
 from muspipe.recordings.stored import StoredVelocity
@@ -103,6 +107,28 @@ def test_recruitment_and_derecruitment(two):
     assert not train[: round(2.2 * RATE_HZ)].any() and not train[round(5.2 * RATE_HZ) :].any()
     share, more = agreement(result, part, some)
     assert share == 1 and more == 0
+
+
+def test_a_unit_that_only_stops_is_derecruited_alone():
+    times_s = firings(0.1, 2.2, 9, 1)
+    result = found_in(recording_of([((10, 10), 4, times_s)], 4.0)[0])
+    assert np.isnan(result.recruited_s[0]) and 0 < result.derecruited_s[0] - times_s[-1] < 0.1
+
+
+def test_a_score_is_the_mean_by_power():
+    """Powers of 1 and 9: (0.5 + 9 x 0.9) / 10. Looked for and not found at first, they speak against a unit."""
+    weak, strong = (Part(np.arange(9), np.full(50, size, np.float32), score) for size, score in ((1, 0.5), (3, 0.9)))
+    assert _score({0: weak, 1: strong}) == pytest.approx(0.86)
+    assert _score({0: weak, 1: dataclasses.replace(strong, found=False)}) == 0
+    assert _score({0: dataclasses.replace(weak, found=False), 1: strong}) == pytest.approx(0.86)
+
+
+def test_drift_is_told_over_the_whole_recording():
+    """Middles of the windows are 150 of 250 frames apart, between which it is 2 px of 0.6 mm: 2 mm over 250."""
+    plan = Plan(pieces(250, 100, 25), ())
+    recording = Recording(np.random.default_rng(0).standard_normal((10, 10, 250)), frame_rate_hz=100.0, pixel_mm=0.6)
+    (line,) = _Work(recording, None, None, plan, None)._all_said(np.array([[0.0, -1.0], [0, 0], [0, 1]]))
+    assert "by 0.0 mm in height and 2.0 mm in width over the recording" in line
 
 
 def test_activity_is_kept_in_the_file(two, tmp_path):
@@ -221,6 +247,24 @@ def test_progress_rises_and_says_where_it_is(two):
     shares = [done for done, _ in told]
     assert shares == sorted(shares) and shares[0] == 0 and told[-1] == (1.0, "done")
     assert any(what == "window 2 of 5" for _, what in told)
+
+
+@dataclasses.dataclass(frozen=True)
+class Talker(Movers):
+    def find(self, recording):
+        for k in range(4):
+            tell(k, 4, "component")
+        return super().find(recording)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_progress_goes_into_a_window(two, jobs):
+    told = []
+    found_in(two[0], Talker(), jobs=jobs, progress=lambda done, what: told.append((done, what)))
+    shares = [done for done, _ in told]
+    assert shares == sorted(shares)
+    where = {what: done for done, what in told}
+    assert where["window 2 of 5, component 3 of 4"] < where["window 2 of 5, component 4 of 4"] < where["window 2 of 5"]
 
 
 def test_a_still_stretch_and_an_empty_recording(two):

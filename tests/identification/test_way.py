@@ -9,7 +9,7 @@ from muspipe.recordings.writers import write_recording
 from simulator import SimulationConfig, simulate
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST_STOPS = 24
+MOST_STOPS = 25
 
 
 def rooms_entered(work) -> list[str]:

@@ -1,5 +1,7 @@
 """Recordings of any size become the network's windows, and what is found comes back to their pixels."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from muspipe import Recording
@@ -64,3 +66,43 @@ def test_units_of_several_windows_are_one_but_never_those_of_one_window():
     assert len(territories) == 2
     empty = windows.merge([(np.zeros((0, *shape), bool), np.zeros(0))])
     assert empty[0].shape == (0, *shape)
+
+
+def test_a_pixel_is_that_in_which_its_middle_lies():
+    """Middles of two pixels lie in the second and fourth of four, those of three in the first, third and fourth."""
+    single = np.eye(4, dtype=bool)[:, None, :]
+    assert windows.from_grid(single, (1, 2))[:, 0].tolist() == [[0, 0], [1, 0], [0, 0], [0, 1]]
+    assert windows.from_grid(single, (1, 3))[:, 0].argmax(axis=1).tolist() == [0, 0, 1, 2]
+
+
+def test_fine_pixels_are_averaged():
+    """Noise of 16 pixels in one: their mean has a quarter of the SD; 4 of them, taken where they are nearest, half."""
+    velocity = np.random.default_rng(0).standard_normal((160, 160, 100)).astype(np.float32)
+    grid = windows.to_grid(Recording(velocity, frame_rate_hz=400.0, pixel_mm=0.625 / 4), GRID)
+    assert grid.shape == (40, 40, 100) and grid.std() < 0.3
+
+
+class Corners:
+    """Sees two units in each window of 32 x 32 px and 100 frames: one of its first pixels, one of its last."""
+
+    preset = SimpleNamespace(
+        input_shape=(32, 32, 100, 1), grid=GRID, detection=SimpleNamespace(min_score=0.5, mask_level=0.5)
+    )
+
+    def territories(self, images, mask_level):
+        masks = np.zeros((2, 32, 32), bool)
+        masks[0, :4, :4], masks[1, -4:, -4:] = True, True
+        return [(masks, np.array([0.9, 0.4], np.float32)) for _ in images]
+
+
+def test_territories_of_windows_are_where_they_are_and_as_sure_as_asked_for():
+    """48 rows and 32 columns: windows from rows 0 and 16 on, which share the 16 rows of the largest territory."""
+    velocity = np.random.default_rng(0).standard_normal((48, 32, 100)).astype(np.float32)
+    recording = Recording(velocity, frame_rate_hz=400.0, pixel_mm=0.625)
+    sure, scores = windows.find_territories(Corners(), recording)
+    assert [np.argwhere(mask)[0].tolist() for mask in sure] == [[0, 0], [16, 0]] and scores.tolist() == [
+        np.float32(0.9)
+    ] * 2
+    found, scores = windows.find_territories(Corners(), recording, min_score=0.3)
+    assert [np.argwhere(mask)[0].tolist() for mask in found] == [[0, 0], [16, 0], [28, 28], [44, 28]]
+    assert (np.diff(scores) <= 0).all()

@@ -34,6 +34,14 @@ def test_nms_is_greedy(tile):
         assert kept[i][counts[i]].tolist() == greedy(box[i], score[i], 0.4, groups[i])[:40]
 
 
+def test_swapped_corners_are_put_right():
+    """The second is the first, from its last corner to its first."""
+    box = np.array([[[0, 0, 4, 2], [4, 2, 0, 0], [5, 5, 6, 6]]], np.float32)
+    kept, counts = nms.nms(ops.convert_to_tensor(box), np.array([[3, 2, 1]], np.float32), 0.5, 3)
+    assert ops.convert_to_numpy(kept).tolist() == [[0, 2, 0]]
+    assert ops.convert_to_numpy(counts).tolist() == [[True, True, False]]
+
+
 def test_roi_align_reads_a_ramp():
     """A map whose value is its column: samples of a box are its columns, evenly spaced from edge to edge."""
     ramp = np.broadcast_to(np.arange(9, dtype=np.float32)[None, None, :, None], (1, 9, 9, 1))
@@ -146,3 +154,46 @@ def test_losses_of_nothing_are_zero():
     assert float(losses.mrcnn_class_loss(zeros((1, 3), "int32"), zeros((1, 3, 2)), zeros((1, 2)))) == 0
     assert float(losses.mrcnn_bbox_loss(zeros((1, 3), "int32"), zeros((1, 3, 4)), zeros((1, 3, 2, 4)))) == 0
     assert float(losses.mrcnn_mask_loss(zeros((1, 3), "int32"), zeros((1, 3, 2, 2)), zeros((1, 3, 2, 2, 2)))) == 0
+
+
+def test_boxes_without_area_overlap_with_nothing():
+    """And not with themselves, where nothing would be divided by nothing."""
+    both = np.array([[1, 1, 1, 1], [0, 0, 2, 2]], np.float32)
+    np.testing.assert_array_equal(boxes.compute_overlaps(both, both), [[0, 0], [0, 1]])
+    of_graph = boxes.overlaps_graph(*[ops.convert_to_tensor(both)] * 2)
+    np.testing.assert_array_equal(ops.convert_to_numpy(of_graph), [[0, 0], [0, 1]])
+
+
+def test_boxes_apart_in_both_directions_do_not_overlap():
+    """Two negative sides would make a positive area."""
+    apart = np.array([[0, 0, 1, 1], [3, 3, 4, 4]], np.float32)
+    np.testing.assert_array_equal(boxes.compute_overlaps(apart, apart), np.eye(2))
+
+
+def test_a_proposal_at_half_is_positive_and_none_in_a_crowd_is_negative():
+    """The instance has half of the first; the second lies in a crowd, the third beside both."""
+    rois = np.array([[[0, 0, 0.5, 0.25], [0.6, 0.6, 0.7, 0.7], [0.6, 0.1, 0.7, 0.2]]])
+    gt_boxes = np.array([[[0, 0, 0.25, 0.25], [0.5, 0.5, 0.9, 0.9]]])
+    rest = {"n_rois": 6, "positive_ratio": 0.5, "std_dev": (0.1, 0.1, 0.2, 0.2), "mask_shape": (4, 4)}
+    inputs = rois, np.array([[1, -1]]), gt_boxes, np.ones((1, 4, 4, 2), bool)
+    found = targets.detection_targets(*(ops.convert_to_tensor(x) for x in inputs), **rest)
+    np.testing.assert_allclose(ops.convert_to_numpy(found.rois)[0], [*rois[0, [0, 2]], *np.zeros((4, 4))], atol=1e-6)
+    assert ops.convert_to_numpy(found.class_ids)[0].tolist() == [1, 0, 0, 0, 0, 0]
+
+
+def test_losses_on_paper():
+    """Logits 0 and ln 3: probabilities 1/4 and 3/4."""
+    logits = np.array([[[0, np.log(3)]] * 3], np.float32)
+    loss = losses.rpn_class_loss(np.array([[1, -1, 0]]), ops.convert_to_tensor(logits))
+    assert float(loss) == pytest.approx((np.log(4 / 3) + np.log(4)) / 2, rel=1e-5)  # the last counts for nothing
+    # the first target is that of the second anchor, off by 0.5 and 3 in two of four; the third has none
+    match, deltas = np.array([[-1, 1, 1]]), np.zeros((1, 3, 4), np.float32)
+    deltas[0, 2] = 9
+    target = np.array([[[0.5, 3, 0, 0]]], np.float32)
+    assert float(losses.rpn_bbox_loss(match, target, ops.convert_to_tensor(deltas))) == pytest.approx((0.125 + 2.5) / 4)
+
+
+def test_normalisations_do_not_decay():
+    """0.1 times the mean of squares of 1 and 3."""
+    made = [keras.Variable(np.array([1.0, 3.0]), name=name) for name in ("kernel", "gamma", "beta")]
+    assert float(losses.weight_decay(made, 0.1)) == pytest.approx(0.5)

@@ -104,3 +104,27 @@ def test_pixels_are_filled_from_their_neighbours():
     assert not filled[0].any() and velocity[4, 4, 0] == 99
     filled[4, 4] = 99
     np.testing.assert_array_equal(filled[1:], velocity[1:])
+
+
+def test_nearer_neighbours_weigh_more():
+    """Good pixels at distances 2, 1 and 1: of nine in the farthest, 9 (1/4) / (1/4 + 1 + 1) = 1."""
+    velocity = np.array([9.0, 0, 99, 0], np.float32).reshape(1, 4, 1)
+    dead = np.array([[False, False, True, False]])
+    assert artefacts.fill_pixels(velocity, dead, ~(dead | True)).ravel().tolist() == [9, 0, 1, 0]
+
+
+def test_what_lies_outside_is_zero_and_fills_nothing():
+    velocity = np.array([7.0, 99, 3], np.float32).reshape(1, 3, 1)
+    filled = artefacts.fill_pixels(velocity, np.array([[False, True, False]]), np.array([[True, False, False]]))
+    assert filled.ravel().tolist() == [0, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("frame_rate_hz", "expected"), [(1000.0, range(200, 220)), (400.0, [199, 200, 219, 220]), (700.0, range(200, 220))]
+)
+def test_the_longest_burst_is_a_time(frame_rate_hz, expected):
+    """A push of 20 frames is 20 ms at 1000 Hz and 29 ms at 700 Hz: a burst; the 50 ms at 400 Hz are motion, with two
+    jumps."""
+    x = 0.01 * np.random.default_rng(0).standard_normal((50, 400)).astype(np.float32)
+    x[:, 200:220] += 1
+    assert np.flatnonzero(artefacts.burst_frames(x, frame_rate_hz)).tolist() == list(expected)

@@ -64,6 +64,7 @@ def test_an_artery_goes_where_it_is(sequence):
     moving = sequence.render(20) + 2 * disc[..., None] * beat
     still, motion = without_motion(recorded(moving), 4.5, 3)
     assert motion.order == -1 and motion.rough_share == 1
+    np.testing.assert_allclose(motion.rough_power, np.mean((moving - still.velocity) ** 2, axis=2), atol=1e-4)
     far = np.hypot(y - 40, x - 20) > 12
     before, after = rms((moving - clean)[disc > 0.5]), rms((still.velocity - clean)[disc > 0.5])
     assert after < 0.25 * before and rms((still.velocity - moving)[far]) < 0.1 * rms(clean)

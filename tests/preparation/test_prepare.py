@@ -6,7 +6,8 @@ import pytest
 from muspipe import InputError, Recording, Result, identify
 from muspipe.evaluation.metrics import compare
 from muspipe.preparation.direction import upside_down
-from muspipe.preparation.prepare import Preparation, preparation_of, prepare
+from muspipe.preparation.motion import Motion
+from muspipe.preparation.prepare import Preparation, Prepared, preparation_of, prepare
 from muspipe.recordings.simulated import recording_of, truth_of
 from muspipe.recordings.units import MotorUnits
 from simulator import SimulationConfig, simulate
@@ -148,3 +149,40 @@ def test_true_trains_are_not_upside_down(rate_hz):
         assert not upside_down(trains, 400.0)
         assert upside_down(-trains, 400.0) or rate_hz == 20 or n_units < 4
     assert not upside_down(np.zeros((0, 400)), 400.0) and not upside_down(np.zeros((2, 400)), 400.0)
+
+
+def test_frames_of_a_stretch_have_their_numbers_in_the_whole_recording(sequence):
+    velocity = sequence.render(20)
+    velocity[..., 300] = velocity[..., 299]
+    velocity[..., 100] += 20 * velocity.std()
+    prepared = prepare(Recording(velocity, 400.0, 0.625), first_frame=4000)
+    assert prepared.left_out_frames.tolist() == [4100, 4300]
+    assert prepared.warnings == (
+        "1 of 400 frames stand out (4100): left out as an artefact",
+        "1 of 400 frames repeat the one before (4300): left out as lost",
+    )
+
+
+def test_a_frame_is_told_of_once(sequence):
+    """One value all over, and a large one: lost, and no artefact besides."""
+    velocity = sequence.render(20)
+    velocity[..., 300] = 50 * velocity.std()
+    prepared = prepare(Recording(velocity, 400.0, 0.625))
+    assert prepared.warnings == ("1 of 400 frames repeat the one before (300): left out as lost",)
+
+
+@pytest.mark.parametrize(("pixels", "amplitude", "pulsates"), [(4, 3, True), (4, 4, False), (16, 0.1, False)])
+def test_a_pulse_is_local_and_stronger_than_the_train(pixels, amplitude, pulsates):
+    """Motion of mean square 40 in the first 4 of 100 pixels and 0.1 in all others, 1.7 over the image, of which 15
+    times are 25. The train's mean square is that of its amplitude: 4 x 3^2 is below 40, 4 x 4^2 above. In 16 pixels,
+    of which the 4 are a quarter, there is less than 25, though more than four times 0.1^2."""
+    rough = np.full((10, 10), 0.1, np.float32)
+    rough[0, :4] = 40
+    recording = Recording(np.arange(40_000, dtype=np.float32).reshape(10, 10, 400), 400.0, 0.625)
+    motion = Motion(share=0.5, rough_power=rough)
+    prepared = Prepared(recording, np.zeros(0, np.int64), np.zeros((10, 10), bool), motion, ())
+    territory = np.zeros((1, 10, 10), bool)
+    territory.reshape(-1)[:pixels] = True
+    train = amplitude * np.tile([1.0, -1.0], 200)[None]
+    found, warnings = prepared.sifted(MotorUnits.of(recording, territory, train, [1.0]))
+    assert found.n_units == (not pulsates) and len(warnings) == pulsates

@@ -67,6 +67,19 @@ def test_a_file_is_looked_at_once_until_it_changes(state, tmp_path, monkeypatch)
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize("changed", ["time", "size"])
+def test_another_time_or_size_alone_is_another_file(state, tmp_path, monkeypatch, changed):
+    path, asked = write(tmp_path / "a.h5"), []
+    monkeypatch.setattr(state, "_fate", lambda path: asked.append(path) or 0)
+    open_hdf5(path).close()
+    time_ns = path.stat().st_mtime_ns
+    if changed == "size":
+        path.write_bytes(path.read_bytes() + b" ")
+    os.utime(path, ns=(time_ns, time_ns + 1_000_000_000 * (changed == "time")))
+    open_hdf5(path).close()
+    assert len(asked) == 2
+
+
 def test_what_the_library_itself_refuses_is_left_to_it(state, tmp_path):
     path = tmp_path / "no.h5"
     with pytest.raises(FileNotFoundError):

@@ -147,3 +147,36 @@ def test_manifest_with_missing_entries(tmp_path, damage):
     path.write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="manifest.json: damaged"):
         open_dataset(tmp_path / "data", "train")
+
+
+def two_sequences(folder):
+    """The folder of a data set of seed 1: two sequences of one motor unit, from number 0 on, in one shard."""
+    generate_dataset(folder, SimulationConfig.scenario("paper", n_units=1), 1, 2, 0, 0, workers=1)
+    return folder
+
+
+@pytest.mark.parametrize(("name", "value"), [("n_sequences", 3), ("first_index", 1), ("seed", 2), ("config", None)])
+def test_a_shard_that_is_not_as_the_manifest_has_it(tmp_path, name, value):
+    path = two_sequences(tmp_path / "data") / "manifest.json"
+    manifest = json.loads(path.read_text())
+    if name == "config":
+        manifest["config"]["n_units"] = 2
+    else:
+        (manifest if name == "seed" else manifest["shards"][0])[name] = value
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="train-00000.h5: belongs to another data set"):
+        open_dataset(tmp_path / "data")
+
+
+def test_a_whole_shard_in_the_place_of_another(tmp_path):
+    """It says the same of itself and its own checksum is right; that in the manifest is of the other file."""
+    dataset = open_dataset(two_sequences(tmp_path / "data"))
+    dataset.validate()
+    others = [simulate(dataset.config, seed) for seed in (8, 9)]
+    write_shard(
+        tmp_path / "data" / "train-00000.h5", others, config=dataset.config, seed=1, split="train", first_index=0
+    )
+    exchanged = open_dataset(tmp_path / "data")
+    exchanged.shards[0].validate()
+    with pytest.raises(InputError, match="train-00000.h5: is not the file that manifest.json lists"):
+        exchanged.validate()

@@ -3,6 +3,7 @@
 import itertools
 import os
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from muspipe.errors import InputError
 from muspipe.training import checkpoints, listeners
 from muspipe.training.loop import RunState
+from muspipe.training.optimizers import SGD
 from muspipe.training.run_folder import RunFolder
 
 
@@ -41,6 +43,32 @@ def test_no_damage_to_a_checkpoint_is_overlooked_or_a_crash(tmp_path):
     path.write_bytes(whole[:100])
     checkpoints.set_aside(checkpoints.latest(tmp_path).damaged)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["step-000000001.h5", "step-000000002.h5.damaged"]
+
+
+@pytest.mark.parametrize("changed", ["state", "step", "shape"])
+def test_whatever_else_was_changed_is_damage(tmp_path, changed):
+    """The numbers are the same."""
+    model = model_of()
+    for step in (1, 2):
+        path = checkpoints.save(tmp_path, step, model, {"n": step})
+    with h5py.File(path, "r+") as file:
+        if changed == "shape":
+            kernel = file["0"][()]
+            del file["0"]
+            file["0"] = kernel.reshape(kernel.shape[::-1])
+        else:
+            file.attrs[changed] = {"state": '{"n": 3}', "step": 3}[changed]
+    found = checkpoints.latest(tmp_path)
+    assert (found.step, found.state, found.damaged) == (1, {"n": 1}, [str(path)])
+
+
+def test_what_is_only_watched_is_not_kept():
+    """Kernel, bias, iterations, learning rate, two momenta; and not the gradient's norm, nor the mean of the loss."""
+    model = model_of()
+    model.compile(optimizer=SGD(0.1, momentum=0.9), loss="mse")
+    model.train_on_batch(np.ones((2, 3), np.float32), np.ones((2, 2), np.float32))
+    assert model.optimizer.gradient_norm is not None and model.metrics
+    assert len(checkpoints.variables_of(model)) == 6
 
 
 def test_the_last_two_are_kept(tmp_path):

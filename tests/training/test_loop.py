@@ -1,9 +1,11 @@
 """The loop alone, on phases whose losses are made up: no network, no files."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 
+from muspipe.training import loop
 from muspipe.training.loop import Listener, RunState, train
 from muspipe.training.schedules import Phase, Schedule
 
@@ -199,3 +201,27 @@ def test_what_the_steps_before_did_not_tell_has_no_mean():
     assert means["loss"] == 5 and math.isnan(means["gradient_norm"])
     state.add({"loss": 9.0, "gradient_norm": 1.0})
     assert state.take_means()["gradient_norm"] == 1
+
+
+def test_examples_a_second_of_a_row_are_those_of_its_steps(monkeypatch):
+    """Steps of two examples: nine of 0.5 s and one of 1.5 s are ten in 6 s, 20 examples; the last alone 2 in 1.5 s."""
+    clock_s, rows, rates = [0.0], [], []
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock_s[0]))
+
+    class Timed(Made):
+        def losses(self, first):
+            for losses in super().losses(first):
+                clock_s[0] += 1.5 if losses["loss"] == 10 else 0.5
+                yield losses
+
+    class Rates(Listener):
+        def row(self, state, losses):
+            rows.append(losses["examples_per_s"])
+
+        def stepped(self, state, losses, examples_a_second):
+            rates.append(examples_a_second)
+
+    state = RunState(seconds=100.0)
+    train(state, schedule_of(10), Timed(10, [1.0]), None, val_every=100, listeners=[Rates()])
+    assert rows == pytest.approx([20 / 6]) and rates == pytest.approx([4] * 9 + [2 / 1.5])
+    assert state.seconds == pytest.approx(106)
