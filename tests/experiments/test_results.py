@@ -205,7 +205,7 @@ def test_long_recordings():
         side, shares = row["side_px"], (f"{float(row[name]):.3f}" for name in ("recall", "precision", "roa"))
         size = f"{side} x {side}", f"{float(row['duration_s']):g}", row["units"]
         cost = f"{float(row['processor_s']):.1f}", f"{float(row['peak_gb']):.2f}"
-        assert cells == [f"`{row['method']}`", *size, *cost, *shares]
+        assert cells == [row["scenario"], f"`{row['method']}`", *size, *cost, *shares]
 
 
 def test_the_networks_that_come_with_muspipe():
@@ -260,7 +260,7 @@ RESULTS = {
         ("", "sequences: training, validation, test"): None,  # what is planned, and hours that --estimate gives
         ("training", "steps", "hours"): "replicate",
         ("", "1 unit", "25 units"): "replicate",
-        ("method", "image [px]", "length [s]"): "results/long.csv",
+        ("scenario", "method", "image [px]"): "results/long.csv",
         ("anchors", "sides [px]"): "results/anchors.csv",
         ("units", "1", "5"): "results/ceilings.csv",
         ("file", "preset", "trained on", "size"): "../muspipe/models/files",
