@@ -24,7 +24,15 @@ from muspipe.identification.familiar import unfamiliar
 from muspipe.identification.filling import filled
 from muspipe.identification.joining import Chain, Part, join_tiles, link
 from muspipe.identification.method import Method
-from muspipe.identification.seams import active, drift_px, moved_territory, silenced, territory_of, train_of
+from muspipe.identification.seams import (
+    active,
+    drift_px,
+    moved_territory,
+    silenced,
+    territory_of,
+    train_of,
+    without_copies,
+)
 from muspipe.preparation.prepare import Preparation, prepare, said_of_direction
 from muspipe.progress import listening
 from muspipe.recordings.recording import MIN_SIDE_PX, Recording
@@ -190,10 +198,12 @@ class _Work:
             train = train_of(chains[k], self.plan.windows, recording.n_frames)
             on = active(train, rate_hz)
             trains[row], ends[row] = silenced(train, on, rate_hz), on[[0, -1]]
-        units = MotorUnits.of(recording, territories[kept], trains, scores[kept])
+        rows = without_copies(territories[kept], trains)
+        kept = np.array(kept, int)[rows]
+        units = MotorUnits.of(recording, territories[kept], trains[rows], scores[kept])
         warnings = self._all_said(moved) + said_of_direction(units)
         left_out = np.unique(np.concatenate(self.left_out))
-        return Found(units, warnings, left_out, ends)
+        return Found(units, warnings, left_out, ends[rows])
 
     def _all_said(self, moved):
         """Warnings of the windows, those that differ in numbers only told once; and of drift."""

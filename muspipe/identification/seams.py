@@ -12,6 +12,7 @@ from scipy.ndimage import uniform_filter1d
 
 from muspipe.identification.blocks import Piece
 from muspipe.identification.joining import Chain
+from muspipe.territories import first_of, iou
 
 HOLD = 0.1
 """Weight of the logarithm of a factor between windows, in that of an overlap whose trains agree wholly."""
@@ -25,6 +26,10 @@ FADE_S = 0.05
 """A train fades to zero, where its unit falls silent, in this time."""
 LEAST_CHAINS = 3
 """Drift is told from so many units."""
+COPY_IOU, COPY_CORRELATION = 0.3, 0.7
+"""Of two units whose territories and trains are more alike, the less likely one is a copy, found beside the other in
+some window where tissue is dragged along. Of 689 units found in 44 simulated recordings with echoes 8 pairs were so
+alike, and one of these was of two units."""
 NEARER = 1e-3
 """Positions have settled when none moves by more [px]."""
 
@@ -135,3 +140,20 @@ def silenced(train: np.ndarray, on: np.ndarray, frame_rate_hz: float) -> np.ndar
     n = 2 * round(FADE_S * frame_rate_hz / 2) + 1
     inner = uniform_filter1d(on.astype(np.float64), n, mode="nearest")
     return (train * np.clip(2 * inner - 1, 0, 1)).astype(np.float32)
+
+
+def without_copies(territories: np.ndarray, trains: np.ndarray) -> list[int]:
+    """Indices of the units that are no copy of a likelier one. territories bool (n, H, W) and trains (n, T) are given
+    likeliest first; trains are compared where the less likely unit is active, which is where its train is not 0."""
+    same = iou(territories, territories) > COPY_IOU
+    for i, j in np.argwhere(np.tril(same, -1)):
+        on = trains[i] != 0
+        same[i, j] = _correlation(trains[i, on], trains[j, on]) > COPY_CORRELATION
+    return first_of(same)
+
+
+def _correlation(a, b):
+    """Of two trains; 0 if one of them does not change."""
+    if len(a) < 2 or not (np.ptp(a) and np.ptp(b)):
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])

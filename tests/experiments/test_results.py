@@ -168,6 +168,17 @@ def test_the_twitch_network_of_the_paper():
     assert len(shown) == len(raw) == 36
 
 
+def test_the_segmentation_network_of_the_paper():
+    raw = read_raw(ROOT / "experiments/results/seg_paper.csv", "10")
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    _, *rows = table_after(text, "| scenario | SNR [dB] | 1 unit | 5 |")
+    metrics = ("recall", "segmentation_recall", "segmentation_precision", "roa")
+    for scenario, snr_db, *cells in rows:
+        for n_units, cell in zip(("1", "5", "10", "15", "20", "25"), cells, strict=True):
+            assert_shows(cell, [(scenario, "seg-paper 1500", snr_db, n_units, metric) for metric in metrics], raw)
+    assert len(rows) == 4 and len(raw) == 4 * 6 * 5
+
+
 def test_the_anchors():
     """What they fit, and what a short training of each finds."""
     text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
@@ -205,7 +216,7 @@ def test_long_recordings():
         side, shares = row["side_px"], (f"{float(row[name]):.3f}" for name in ("recall", "precision", "roa"))
         size = f"{side} x {side}", f"{float(row['duration_s']):g}", row["units"]
         cost = f"{float(row['processor_s']):.1f}", f"{float(row['peak_gb']):.2f}"
-        assert cells == [f"`{row['method']}`", *size, *cost, *shares]
+        assert cells == [row["scenario"], f"`{row['method']}`", *size, *cost, *shares]
 
 
 def test_the_networks_that_come_with_muspipe():
@@ -252,6 +263,7 @@ RESULTS = {
         ("scenario", "units", "clean-trained: no noise"): "results/paper.csv",
         ("scenario", "SNR [dB]", "units", "`twitch-refit`"): "results/twitch_true_paper.csv",
         ("scenario", "SNR [dB]", "1"): "results/twitch_paper.csv",
+        ("scenario", "SNR [dB]", "1 unit"): "results/seg_paper.csv",
         ("scenario", "case", "trains"): "results/discharges.csv",
         ("units", "echo, 25 dB", "physiological, 10 dB"): "results/doublets.csv",
         ("scenario", "units", "stica", "stjade"): "results/field.csv",
@@ -260,7 +272,7 @@ RESULTS = {
         ("", "sequences: training, validation, test"): None,  # what is planned, and hours that --estimate gives
         ("training", "steps", "hours"): "replicate",
         ("", "1 unit", "25 units"): "replicate",
-        ("method", "image [px]", "length [s]"): "results/long.csv",
+        ("scenario", "method", "image [px]"): "results/long.csv",
         ("anchors", "sides [px]"): "results/anchors.csv",
         ("units", "1", "5"): "results/ceilings.csv",
         ("file", "preset", "trained on", "size"): "../muspipe/models/files",

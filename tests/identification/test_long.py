@@ -207,6 +207,26 @@ def test_what_one_window_alone_takes_for_a_unit_is_none():
     np.testing.assert_array_equal(result.territories[0], masks[0])
 
 
+def test_a_unit_that_is_found_twice_is_one(two):
+    recording, masks, *_ = two
+
+    class Twice(Movers):
+        """Sees the upper half of each unit besides, less likely."""
+
+        def find(self, part):
+            units = super().find(part)
+            halves = units.territories.copy()
+            for half in halves:
+                rows = np.flatnonzero(half.any(axis=1))
+                half[rows[len(rows) // 2 + 1] :] = False
+            scores = np.repeat([0.8, 0.4], units.n_units)
+            trains = np.concatenate([units.twitch_trains] * 2)
+            return MotorUnits.of(part, np.concatenate([units.territories, halves]), trains, scores)
+
+    result = found_in(recording, Twice())
+    assert result.n_units == 2 and sorted(iou(masks, result.territories).max(axis=1)) == [1, 1]
+
+
 def test_drift_is_said_and_followed():
     times = [firings(0.1, 9.9, 9 + k, k) for k in range(4)]
     places = [(9, 8), (9, 30), (30, 9), (29, 30)]
