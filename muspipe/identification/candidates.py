@@ -47,6 +47,8 @@ log_signal_to_noise: of its signal, over what noise gives; explained: share of i
 overlap, copy, nested: with the better candidate that it is most like, shared area over the smaller, correlation of the
 signals, areas' ratio; smoothness: power of the signal below 40 Hz; skewness: of the signal's slope; network_confirmed,
 separation_confirmed: share of the one's units that the other has too; log_candidates."""
+LEAST = 1e-9
+"""In place of 0, where a logarithm is taken: belief.py has a limit for what is that far from usual."""
 NOTHING_SEEN = -5.0
 SURE = 0.4
 """Units that the network sees with this score say how well the separation does."""
@@ -126,15 +128,16 @@ def features(recording: Recording, found: Candidates, separation: Separation | N
     overlap, copy, nested = _likeness(found)
     noise_sd, explained = _against_noise(recording, masks, separation)
     power = found.signals.std(axis=1)
+    scale = np.maximum(noise_sd, 1e-9 * power.max() + 1e-30)
     slopes = np.gradient(running_mean(found.signals, recording.frame_rate_hz), axis=1)
     table = {
         "network_logit": np.where(seen, np.log(p / (1 - p)), NOTHING_SEEN),
         "separation_score": found.separation_scores,
         "agreement": found.agreement,
-        "log_area": np.log(areas * recording.pixel_mm**2),
+        "log_area": np.log(np.maximum(areas, LEAST) * recording.pixel_mm**2),
         "solidity": [solidity(shape) for shape in found.shapes],
         "contrast": _contrast(recording, found),
-        "log_signal_to_noise": np.log(power / np.maximum(noise_sd, 1e-9 * power.max() + 1e-30)).clip(-3, 8),
+        "log_signal_to_noise": np.log(np.maximum(power / scale, LEAST)).clip(-3, 8),
         "explained": explained,
         "overlap": overlap,
         "copy": copy,

@@ -40,6 +40,14 @@ def test_facts_of_a_common_swing():
     assert found["strongest_share"] == pytest.approx(0.1, abs=1e-6)
 
 
+def test_a_few_pixels_that_move_are_seen():
+    """Without noise, between every fourth pixel."""
+    velocity = np.zeros((40, 40, 400))
+    velocity[5:8, 5:8] = np.sin(2 * np.pi * 10 * TIME_S)
+    found = facts(recording(velocity))
+    assert found["twitch_share"] == pytest.approx(1, abs=1e-3) and np.isfinite(list(found.values())).all()
+
+
 def test_facts_of_noise():
     found = facts(recording(noise()))
     assert found["fast_share"] == pytest.approx(0.6, abs=0.02)  # 80 to 200 Hz of 0 to 200
