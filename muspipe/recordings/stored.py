@@ -82,8 +82,8 @@ class StoredVelocity:
         read = self._read(tuple(where))
         read = np.transpose(read, [self.axes.index(letter) for letter in "HWT"])
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported
-            own = None if isinstance(read, np.ndarray) and not isinstance(read, np.memmap) else True  # else: the file's
-            velocity = np.array(read, np.float32, order="C", copy=own)
+            copy = isinstance(read, np.memmap) or None  # None: only where it must; a memmap's values are the file's
+            velocity = np.array(read, np.float32, order="C", copy=copy)
         if self.inside is not None:
             velocity[~self.inside] = 0
         return velocity

@@ -321,3 +321,20 @@ def test_other_classes_weights_fill_all_but_front_end_and_classifiers(small_pres
     with pytest.raises(InputError, match="expected an HDF5 file"):
         (tmp_path / "text.h5").write_text("no")
         model.load_initial_weights(tmp_path / "text.h5")
+
+
+def test_outputs_of_batches_of_several_sizes_are_compiled_once():
+    model, rng = pretrained.load("twitch-refit"), np.random.default_rng(0)
+    shapes = {name: tensor.shape[1:] for name, tensor in model.layers_model.input.items()}
+    traced, whole = [], model.call
+    model._compiled, model.call = None, lambda *args, **more: traced.append(1) or whole(*args, **more)
+    try:
+        for n in (3, 1, 9):
+            inputs = {name: rng.random((n, *shape), np.float32) for name, shape in shapes.items()}
+            found = model.outputs_of(inputs)
+            expected = np.asarray(whole({name: keras.ops.convert_to_tensor(array) for name, array in inputs.items()}))
+            assert found.shape == expected.shape == (n, 400)
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    finally:
+        model._compiled, model.call = None, whole
+    assert len(traced) == 1 or keras.backend.backend() != "tensorflow"

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from simulator.shared.files import atomic_path, sha256_of_file
 from simulator.shared.processes import worker_pool
-from simulator.shared.threads import one_blas_thread
+from simulator.shared.threads import beside, one_blas_thread, workers
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +52,7 @@ def test_one_blas_thread_inside_and_the_former_number_after():
 
 def test_one_blas_thread_reaches_libraries_that_were_not_loaded_before():
     code = (
-        "from simulator.shared.threads import one_blas_thread\n"
+        "from simulator.shared.threads import beside, one_blas_thread, workers\n"
         "with one_blas_thread():\n"
         "    import numpy, scipy.linalg, threadpoolctl\n"
         "    print({i['num_threads'] for i in threadpoolctl.threadpool_info() if i['user_api'] == 'blas'})"
@@ -131,3 +132,28 @@ def test_checksum_of_a_file(tmp_path):
     content = np.random.default_rng(0).bytes(1_000_000)
     (tmp_path / "a").write_bytes(content)
     assert sha256_of_file(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_work_beside_is_another_threads_unless_this_is_one_of_several():
+    """In one of several it is done by this thread, and only when it is asked for."""
+
+    def place():
+        done = []
+        with beside(lambda: done.append("beside") or threading.get_ident()) as result:
+            done.append("asked")
+            other = result()
+        return other == threading.get_ident(), done
+
+    assert not place()[0]
+    with workers(1) as pool:
+        assert not pool.submit(place).result()[0]
+    with workers(2) as pool:
+        assert pool.submit(place).result() == (True, ["asked", "beside"])
+
+
+def test_what_goes_wrong_beside_is_raised():
+    def fails():
+        raise ValueError("beside")
+
+    with pytest.raises(ValueError, match="beside"), beside(fails) as result:
+        result()
