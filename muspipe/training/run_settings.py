@@ -42,6 +42,12 @@ class TrainSettings:
     batch_size: int | None = setting(
         None, "examples a step; default: the schedule's (8 for seg, 32 for twitch)", least=1, most=10_000
     )
+    learning_rate: float | None = setting(
+        None,
+        "highest of the run: the rates of all phases are scaled to it; default: the schedule's. A trained network that "
+        "goes on with --weights forgets less at a lower one",
+        above=0,
+    )
     data: str | None = setting(None, "data set made by `muspipe simulate`", metavar="DIR")
     scenario: str = setting(
         "paper",
@@ -99,10 +105,11 @@ class TrainSettings:
         return get_preset(self.task, self.preset).changed(self.options)
 
     def full_schedule(self, base: Schedule | None = None) -> Schedule:
-        """The schedule of this name, or `base`, with this run's phases, steps, batch size, patience and validation.
-        InputError for unknown names or too few steps."""
+        """The schedule of this name, or `base`, with this run's phases, steps, learning rate, batch size, patience and
+        validation. InputError for unknown names or too few steps."""
         schedule = (base or get_schedule(self.task, self.schedule)).part(self.from_phase, self.until_phase)
         schedule = schedule if self.steps is None else schedule.scaled(self.steps)
+        schedule = schedule if self.learning_rate is None else schedule.at_rate(self.learning_rate)
         batch_size, patience = self.batch_size or schedule.batch_size, self.patience or schedule.patience
         validation = self.validation or schedule.validation
         return dataclasses.replace(schedule, batch_size=batch_size, patience=patience, validation=validation)

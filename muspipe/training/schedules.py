@@ -87,6 +87,15 @@ class Schedule:
         ]
         return dataclasses.replace(self, phases=tuple(phases), before=round(self.before * steps / self.steps))
 
+    def at_rate(self, learning_rate: float) -> Schedule:
+        """The same phases, their learning rates in the same proportions, the highest being this one."""
+        highest = max(phase.learning_rate for phase in self.phases)
+        phases = [
+            dataclasses.replace(phase, learning_rate=learning_rate * (phase.learning_rate / highest))
+            for phase in self.phases
+        ]
+        return dataclasses.replace(self, phases=tuple(phases))
+
     def part(self, first: str | None = None, last: str | None = None) -> Schedule:
         """The phases from one name to another, both included; None: from the beginning, to the end. InputError for
         names that it has not, or not in this order."""

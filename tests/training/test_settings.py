@@ -24,6 +24,7 @@ from muspipe.training.tasks import TASKS
         ({"patience": 0}, "patience: expected an integer from 1"),
         ({"scenario": "rat"}, "scenario: expected one of paper, physiological, echo, both"),
         ({"precision": "float8"}, "precision: expected one of float32, mixed_bfloat16"),
+        ({"learning_rate": 0}, "learning_rate: expected a number above 0 or none, got 0"),
         ({"clean_share": math.nan}, "clean_share: expected a number from 0 to 1, got nan"),
         ({"snr_db": math.nan}, "snr_db: expected a number or 2 values"),
         ({"snr_db": (30, 10)}, "snr_db: expected a number or 2 values"),
@@ -65,6 +66,17 @@ def test_phases_are_chosen_before_their_steps_are_scaled():
         phases(from_phase="fine", until_phase="all")
 
 
+def test_the_learning_rate_is_the_highest_of_the_phases_that_are_run():
+    def rates(schedule, **changes):
+        phases = TrainSettings("seg", schedule=schedule, **changes).full_schedule().phases
+        return [phase.learning_rate for phase in phases]
+
+    assert rates("paper") == [1e-3, 1e-4, 1e-5, 1e-5]
+    assert rates("paper", learning_rate=0.02) == pytest.approx([0.02, 0.002, 2e-4, 2e-4])
+    assert rates("paper", learning_rate=0.02, from_phase="fine") == pytest.approx([0.02, 0.02])
+    assert rates("short", learning_rate=3e-4) == [3e-4]
+
+
 def test_validation_is_the_schedules_unless_a_run_has_its_own():
     def validation(task, schedule, **changes):
         return TrainSettings(task, schedule=schedule, **changes).full_schedule().validation
@@ -90,9 +102,9 @@ def parser_of_training():
 
 def test_every_flag_of_before_is_still_there():
     flags = {flag for action in parser_of_training()._actions for flag in action.option_strings}
-    words = "out resume data online scenario preset schedule steps batch-size snr-db clean-share n-units weights seed"
-    words += " precision val-batches val-every patience max-minutes devices memory-gb tensorboard metrics-every"
-    words += " checkpoint-minutes until-phase from-phase"
+    words = "out resume data online scenario preset schedule steps batch-size learning-rate snr-db clean-share"
+    words += " n-units weights seed precision val-batches val-every patience max-minutes devices memory-gb tensorboard"
+    words += " metrics-every checkpoint-minutes until-phase from-phase"
     assert {f"--{word}" for word in words.split()} <= flags
 
 
