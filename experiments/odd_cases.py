@@ -192,6 +192,12 @@ def _simulate(random, sound, folder):
     return [*words, *(word for pair in pairs for word in ("--set", pair))], lambda: h5py.File(out).close()
 
 
+def _settings(random, sound, folder):
+    """Words that are topics, parts of settings' names and meanings, or neither."""
+    word = random.choice((*METHODS, "echo", "prepare", "motion", "[", "\\", "a" * 500, *map(json.dumps, ODD)))
+    return ["muspipe", "settings", word], lambda: None
+
+
 KINDS = {
     "identify, damaged bytes": _identify,
     "identify, other content": _identify_content,
@@ -202,6 +208,7 @@ KINDS = {
     "evaluate, damaged data set": _evaluate,
     "train and preview, damaged data set": _train,
     "simulate, odd settings": _simulate,
+    "settings, odd words": _settings,
 }
 
 

@@ -7,7 +7,8 @@ then what the paper says in words, examples, and hours. Where nothing was found 
 
 The published means are of the authors' simulator and the networks as printed; ours are of whatever the folder is of:
 its replicate.json stands in the first line of the table. RoA is of the true territories as in Fig. 6 in our reading
-(eval-twitch-*), and of the units found (eval-*).
+(eval-twitch-*), and of the units found (eval-*). printed/, of the paper's own networks, keeps evaluations as NAME.csv
+in place of the folder NAME.
 """
 
 import argparse
@@ -38,7 +39,7 @@ def rows_of(folder: Path) -> list[dict]:
     """{column: value} of each row; None where there is nothing."""
     statements = {s["id"]: s for s in json.loads(PUBLISHED.read_text(encoding="utf-8"))["statements"]}
     names = ("eval-clean", "eval-noise", "eval-twitch-clean", "eval-twitch-noise", "eval-stica")
-    evaluations = {name: read_evaluation(folder / name)["cells"] for name in names}
+    evaluations = {name: read_evaluation(_place(folder / name))["cells"] for name in names}
     rows = []
     for statement in statements.values():
         if "values" in statement:
@@ -50,6 +51,12 @@ def rows_of(folder: Path) -> list[dict]:
         what = f"{PANELS[metric]}, {kind}, {noise_text(snr_db)}: lowest"
         rows.append(_row(statements[key], what, published=words, **row, difference=None))
     return [*rows, *_examples(statements, folder), *_hours(statements, folder)]
+
+
+def _place(evaluation):
+    """The folder of an evaluation, or the CSV that is kept of one."""
+    stored = evaluation.with_name(f"{evaluation.name}.csv")
+    return stored if stored.is_file() else evaluation
 
 
 def _evaluations_of(statement):

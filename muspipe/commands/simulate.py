@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workers(parser)
     recording = parser.add_argument_group("recording")
     recording.add_argument("--units", type=int, metavar="N", help=f"motor units; default {DEFAULT_UNITS}")
+    recording.add_argument("--seconds", type=float, metavar="S", help="its length; default 1")
     recording.add_argument("--truth", metavar="FILE", help="write the true motor units here, as a result file (.h5)")
     recording.add_argument(
         "--iq",
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.out is None) == (args.recording is None):
         raise InputError("expected either a folder OUT for a data set or --recording FILE, got both or neither")
-    dataset, recording = (*DATASET_DEFAULTS, "dense", *WORK), ("units", "truth", "iq", "overwrite")
+    dataset, recording = (*DATASET_DEFAULTS, "dense", *WORK), ("units", "seconds", "truth", "iq", "overwrite")
     foreign = dataset if args.recording else recording
     for name in foreign:
         given = getattr(args, name)
@@ -136,7 +137,7 @@ def _simulate_recording(args):
             raise InputError(f"{file}: exists already; give --overwrite to replace it, or choose another name")
     if args.snr_db is not None and not args.snr_db > -math.inf:
         raise InputError(f"--snr-db: expected decibels, got {args.snr_db}")
-    config = _scenario(args, **_units(args))
+    config = _of_length(_scenario(args, **_units(args)), args)
     if args.iq and config.echo is None:
         raise InputError(f"--iq: expected a scenario with echoes, got {config.name}: give --scenario echo")
     if args.iq and path.suffix.lower() not in (".h5", ".hdf5"):
@@ -186,6 +187,21 @@ def _units(args):
     if args.units is not None:
         return {"n_units": args.units}
     return {} if any(pair.startswith("n_units=") for pair in args.settings) else {"n_units": DEFAULT_UNITS}
+
+
+def _of_length(config, args):
+    """With as many images as --seconds has."""
+    from muspipe.errors import InputError
+    from simulator.shared.settings import changed
+
+    if args.seconds is None:
+        return config
+    if not 0 < args.seconds < math.inf:
+        raise InputError(f"--seconds: expected a number above 0, got {args.seconds}")
+    if any(pair.startswith("n_frames=") for pair in args.settings):
+        raise InputError("--set n_frames: is given by --seconds, too; leave one of them out")
+    n_frames = max(1, round(args.seconds * config.frame_rate_hz))
+    return changed(config, {"n_frames": n_frames}, f"scenario {config.name}")
 
 
 @contextlib.contextmanager

@@ -36,6 +36,14 @@ def test_recording_is_read_back_as_it_was_rendered(tmp_path, suffix, capsys):
     assert (recording.frame_rate_hz, recording.pixel_mm) == (400, 0.625)
 
 
+def test_a_recording_of_any_length(tmp_path):
+    words = ("--scenario", "physiological", "--units", 2, "--set", "frame_rate_hz=800")
+    call(simulate, "--recording", tmp_path / "r.h5", *words, "--seconds", 1.5, "--truth", tmp_path / "t.h5")
+    recording = load_recording(tmp_path / "r.h5")
+    assert (recording.velocity.shape[2], recording.frame_rate_hz) == (1200, 800)
+    assert Result.load(tmp_path / "t.h5").twitch_trains.shape == (2, 1200)
+
+
 def test_hdf5_recording_explains_itself(tmp_path):
     call(simulate, "--recording", tmp_path / "r.h5", "--scenario", "physiological")
     with h5py.File(tmp_path / "r.h5") as file:
@@ -89,6 +97,7 @@ def test_existing_files_are_kept_unless_told(tmp_path):
         (["--recording", "r.h5", "--iq"], "--scenario echo"),
         (["--recording", "r.mat", "--iq", "--scenario", "echo"], ".h5 for --iq"),
         (["OUT", "--units", "0"], "--units belongs to a recording"),
+        (["OUT", "--seconds", "2"], "--seconds belongs to a recording"),
         (["OUT", "--test", "7"], "multiple of 6"),
         (["OUT", "--snr-db", "20"], "--dense"),
     ],
@@ -148,6 +157,10 @@ def test_settings_of_a_data_set(tmp_path):
         (["--set", "n_units"], "expected NAME=VALUE"),
         (["--set", "diameter_mm=[10,5]"], r"diameter_mm: expected 2 values \(low <= high\)"),
         (["--set", "n_units=3", "--units", "4"], "--set n_units: is given by another argument"),
+        (["--set", "n_frames=3", "--seconds", "4"], "--set n_frames: is given by --seconds"),
+        (["--seconds", "nan"], "--seconds: expected a number above 0, got nan"),
+        (["--seconds", "0"], "--seconds: expected a number above 0, got 0"),
+        (["--seconds", "1e9"], "n_frames"),
         (["--set", "twitch_waveform=no.npy", "--set", "twitch_waveform_hz=100"], "no.npy: cannot be read"),
     ],
 )
