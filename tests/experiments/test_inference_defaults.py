@@ -47,6 +47,4 @@ def test_measures_of_a_recording():
 
     measured = inference_defaults.measured
     assert measured(Knowing(), recording, truth, 0.05, None) == pytest.approx((0.75, 0.75, 1, 1))
-    assert measured(Knowing(), recording, truth, None, None) == pytest.approx((0.75, 1, 1, 1)), (
-        "0.1 is dropped"
-    )
+    assert measured(Knowing(), recording, truth, None, None) == pytest.approx((0.75, 1, 1, 1)), "0.1 is dropped"
