@@ -30,7 +30,8 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in --out, with its own settings; --steps MORE extends it",
+        help="go on with the run in --out, with its own settings, and watched as before (--metrics-every, "
+        "--tensorboard, --checkpoint-minutes) unless told otherwise; --steps MORE extends it",
     )
     source = parser.add_mutually_exclusive_group()
     settings.add_arguments(source, TrainSettings, ["data"])
@@ -51,7 +52,8 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace, task: str) -> int:
     """Exit code 0 also when time was up or the run was interrupted: `--resume` goes on."""
-    chosen, options = _given(args, task), TrainerOptions(**settings.given(args, TrainerOptions))
+    chosen, options = _given(args, task), settings.given(args, TrainerOptions)
+    TrainerOptions(**options)  # its complaints come before anything else
     machine = Machine(**settings.given(args, Machine))
 
     from muspipe.runtime import load_keras
@@ -76,6 +78,7 @@ def train(args: argparse.Namespace, task: str) -> int:
     trainer = None
     try:
         with _Bar(folder.read_plan().schedule.steps) as bar:
+            options = TrainerOptions(**folder.watched(options))
             trainer = Trainer(args.out, options, progress=bar.update, measure=measure)
             summary = trainer.run()
     except Exception as error:

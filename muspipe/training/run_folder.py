@@ -1,6 +1,7 @@
 """The folder of a run and all the files in it; it explains itself, and the run can be taken up again from it.
 
-config.json       settings, preset, schedule, versions: as they were when the run began; when it was extended
+config.json       settings, preset, schedule, versions: as they were when the run began; when it was extended; how it
+                  is watched
 history.csv, loss.png
 best.weights.h5   what methods take of a run folder: the weights with the lowest validation loss of the last phase that
                   was validated. Phases differ in noise, so that their losses are not compared
@@ -30,6 +31,10 @@ from muspipe.training.run_settings import TrainSettings
 from muspipe.training.schedules import Schedule
 from muspipe.training.start import check_start, starting_preset
 from simulator.shared.files import atomic_path
+
+
+WATCHING = ("metrics_every", "tensorboard", "checkpoint_minutes")
+"""Of TrainerOptions, those that a run keeps when it is taken up again."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,16 @@ class RunFolder:
         record = {"from_steps": schedule.steps, "to_steps": steps, "versions": versions()}
         config["extended"] = [*config.get("extended", []), record]
         write_json(self.config, config)
+
+    def watched(self, options: dict) -> dict:
+        """The options, {name: value} of TrainerOptions, with those of WATCHING that are not given as they were the last
+        time; config.json keeps them for the next."""
+        config = self._read(self.config)
+        before = dict(config.get("watched", {}))
+        now = before | {name: value for name, value in options.items() if name in WATCHING}
+        if now != before:
+            write_json(self.config, config | {"watched": now})
+        return options | now
 
     def discard(self) -> None:
         """Take away what `new_run` made, of a run that could not begin."""

@@ -42,15 +42,16 @@ def one_step(tmp_path_factory):
 
 
 def test_a_run_and_its_resumption(tmp_path, capsys):
-    assert main_train(arguments(tmp_path, *NEW, "--snr-db", "20", "--max-minutes", "0")) == 0
+    watched = ("--metrics-every", "3")
+    assert main_train(arguments(tmp_path, *NEW, "--snr-db", "20", "--max-minutes", "0", *watched)) == 0
     assert "time is up at step 1 of 4" in capsys.readouterr().out
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["settings"]["snr_db"] == 20.0 and config["preset"]["gru"] == 4
     assert config["settings"]["val_every"] == 2  # of the run, by --set too
     own = ("--preset", "compact", "--snr-db", "20", "--set", "gru=4")
-    assert main_train(arguments(tmp_path, "--resume", *own, "--metrics-every", "3")) == 0
+    assert main_train(arguments(tmp_path, "--resume", *own)) == 0
     *_, last = read_history(tmp_path / "run/history.csv")
-    assert last["step"] == 4 and 0 <= last["roa"] <= 1  # after the last step, too
+    assert last["step"] == 4 and 0 <= last["roa"] <= 1  # after the last step, too, and watched as before
     out = capsys.readouterr().out
     assert "finished at step 4 of 4" in out and "best.weights.h5" in out and "peak memory process" in out
 

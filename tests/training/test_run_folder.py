@@ -96,6 +96,17 @@ def test_an_older_runs_schedule_is_the_one_of_today(tmp_path):
     assert (schedule.validation, schedule.before) == ("fixed", 0)  # as it was then
 
 
+def test_a_run_is_watched_as_before(tmp_path):
+    folder = new_run(tmp_path / "run", settings_of())
+    before = folder.config.read_bytes()
+    assert folder.watched({"max_minutes": 3.0}) == {"max_minutes": 3.0} and folder.config.read_bytes() == before
+    assert folder.watched({"metrics_every": 7, "devices": 2}) == {"metrics_every": 7, "devices": 2}
+    assert folder.watched({}) == {"metrics_every": 7}, "time and devices are of each call"
+    assert folder.watched({"metrics_every": 5, "tensorboard": True}) == {"metrics_every": 5, "tensorboard": True}
+    assert folder.watched({"max_minutes": 1.0}) == {"max_minutes": 1.0, "metrics_every": 5, "tensorboard": True}
+    folder.read_plan()
+
+
 def test_folders_that_are_no_runs(tmp_path):
     with pytest.raises(InputError, match="expected the folder of a run, but there is no config.json"):
         RunFolder(tmp_path).read_plan()
