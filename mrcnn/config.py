@@ -29,6 +29,9 @@ LEFT_OUT = {
     "COMPUTE_BACKBONE_SHAPE": "BACKBONE cannot be a function here; give a FEATURE_MAP_SHAPE, or a `stem` to MaskRCNN",
 }
 FOLLOWS = {"BATCH_SIZE": "IMAGES_PER_GPU and GPU_COUNT", "IMAGE_META_SIZE": "NUM_CLASSES"}
+IMAGE_SHAPE_ADVICE = (
+    "IMAGE_MAX_DIM and IMAGE_MIN_DIM, or give it when the configuration is made, Config(IMAGE_SHAPE=..)"
+)
 LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 
 
@@ -129,6 +132,11 @@ class Config:
             self._set_image_shape(tuple(int(n) for n in image_shape), options)
         self.LOSS_WEIGHTS = {**{name: 1.0 for name in LOSS_NAMES}, **self.LOSS_WEIGHTS}
         self.check()
+
+    def __setattr__(self, name, value):
+        if name in FOLLOWS or name == "IMAGE_SHAPE":
+            raise ValueError(f"option {name} follows from others: set {FOLLOWS.get(name) or IMAGE_SHAPE_ADVICE}")
+        super().__setattr__(name, value)
 
     def _set_image_shape(self, shape, options):
         if len(shape) != 3:

@@ -64,6 +64,8 @@ class MaskRCNN(keras.Model):
     def __init__(self, config, mode="training", *, seed=0, stem=None, name="mask_rcnn", **kwargs):
         if "model_dir" in kwargs:
             raise ValueError("model_dir: expected none, as only callbacks of `fit` write files; leave it out")
+        if not isinstance(config, Config):
+            raise ValueError(f"config: expected an object of Config or of a subclass, MyConfig(), got {config!r}")
         super().__init__(name=name, autocast=False, **kwargs)
         if mode not in ("training", "inference"):
             raise ValueError(f"mode: expected 'training' or 'inference', got {mode!r}")
@@ -290,6 +292,8 @@ class MaskRCNN(keras.Model):
             if not by_name:
                 raise ValueError("by_name: expected True, as layers are matched by their names, got False")
             return weights.load_weights(self, filepath, exclude or (), *args, **kwargs)
+        if exclude:
+            raise ValueError("exclude: only for files that save_weights('x.h5') wrote, not for .weights.h5 or .keras")
         return super().load_weights(filepath, *args, **kwargs)
 
     def set_trainable(self, layers):
@@ -303,7 +307,10 @@ class MaskRCNN(keras.Model):
             layer.trainable = pattern.fullmatch(layer.name) is not None
             chosen += [layer.name] if layer.trainable and layer.weights else []
         if not chosen:
-            raise ValueError(f"no layer with weights has a name that matches {pattern.pattern!r}")
+            sets = ", ".join(LAYER_SETS)
+            raise ValueError(
+                f"layers: expected a name of {sets} or a regular expression of layers' names, got {layers!r}"
+            )
         if self.compiled:
             optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
             self.compile(optimizer, **self._compile_options)

@@ -71,7 +71,10 @@ def _random_crop(image, scale, side, rng):
     if not side or min(image.shape[:2]) < side:
         raise ValueError(f"min_dim: expected a side of at most {min(image.shape[:2])} px for mode 'crop', got {side}")
     if rng is None:
-        raise ValueError("rng: expected a numpy Generator for mode 'crop', which is for training only; got None")
+        raise ValueError(
+            "rng: expected a numpy Generator for mode 'crop', which is for training; got None. To detect, use 'square' "
+            "or 'pad64'"
+        )
     y, x = (int(rng.integers(0, n - side + 1)) for n in image.shape[:2])
     window = 0, 0, side, side
     return image[y : y + side, x : x + side], window, scale, [(0, 0)] * 3, (y, x, side, side)

@@ -113,7 +113,7 @@ def test_set_trainable(tiny_config):
         assert model.set_trainable(name)[0] == first
     assert len(model.trainable_variables) == n_all
     assert model.set_trainable("mrcnn_mask") == ["mrcnn_mask"]
-    with pytest.raises(ValueError, match="no layer"):
+    with pytest.raises(ValueError, match="heads, 3.*regular expression.*got 'mask_of_nobody'"):
         model.set_trainable("mask_of_nobody")
 
 
@@ -242,6 +242,21 @@ def test_options_that_follow_from_others_are_not_set(name):
         type("Mine", (Config,), {name: 3})
     with pytest.raises(ValueError, match=f"option {name}"):
         Config(**{name: 3})
+    if name != "COMPUTE_BACKBONE_SHAPE":
+        with pytest.raises(ValueError, match=f"option {name} follows from others: set [IN]"):
+            setattr(Config(), name, 3)
+
+
+def test_image_shape_is_given_when_a_configuration_is_made():
+    with pytest.raises(ValueError, match="IMAGE_SHAPE follows from others: set IMAGE_MAX_DIM"):
+        Config().IMAGE_SHAPE = np.array([64, 64, 3])
+
+
+@pytest.mark.parametrize("config", ["training", Config])
+def test_something_else_than_a_configuration(config):
+    """Matterport's order of arguments, and a class."""
+    with pytest.raises(ValueError, match="config: expected an object of Config"):
+        MaskRCNN(config, Config())
 
 
 def test_matterports_way_to_load_weights(tiny_config, tmp_path):
@@ -254,6 +269,9 @@ def test_matterports_way_to_load_weights(tiny_config, tmp_path):
     assert same >= set(report.matched) and "mrcnn_mask/kernel" not in same
     with pytest.raises(ValueError, match="by_name: expected True"):
         second.load_weights(tmp_path / "mine.h5", by_name=False)
+    first.save_weights(tmp_path / "mine.weights.h5")
+    with pytest.raises(ValueError, match="exclude: only for files"):
+        second.load_weights(tmp_path / "mine.weights.h5", by_name=True, exclude=["mrcnn_mask"])
 
 
 def test_no_pictures(tiny_config):
