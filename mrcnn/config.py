@@ -18,6 +18,7 @@ all. The loss is a mean over positives, which it then estimates from fewer: this
 image the mask head is nine tenths of a step's products.
 """
 
+import copy
 import difflib
 import math
 import numbers
@@ -171,6 +172,18 @@ class Config:
     def input_shape(self):
         """(H, W, C) of what the network sees: the image, or the feature map in place of stage 1."""
         return tuple(self.FEATURE_MAP_SHAPE) if self.FEATURE_MAP_SHAPE is not None else self.IMAGE_SHAPE
+
+    @property
+    def any_size(self):
+        """Whether `detect` takes molded pictures of any height and width: those that are not resized to IMAGE_SHAPE."""
+        return self.IMAGE_RESIZE_MODE in ("none", "pad64") and self.FEATURE_MAP_SHAPE is None
+
+    def of_size(self, height, width):
+        """These options for molded pictures of another size [px]."""
+        other = copy.copy(self)
+        other._image_shape = height, width, self.IMAGE_CHANNEL_COUNT
+        other.check()
+        return other
 
     @property
     def feature_shapes(self):

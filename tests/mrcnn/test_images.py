@@ -331,7 +331,11 @@ def _without_last_row(image, masks, rng):
         (lambda c: checks.check_image("alpha", PICTURE.repeat(2, -1)[..., :4], 3), r"picture\[..., :3\]; got"),
         (lambda c: molding.mold_inputs([PICTURE[..., :2]], c), r"\(\*, \*, 3\).*\(40, 60, 2\)"),
         (lambda c: molding.mold_inputs([], c), "at least one"),
-        (lambda c: molding.mold_inputs([PICTURE], Config(IMAGE_SHAPE=(64, 128, 3))), r"\(64, 128, 3\).*\(40, 60, 3\)"),
+        (lambda c: molding.resize_for(PICTURE, Config(IMAGE_SHAPE=(64, 128, 3))), r"\(64, 128, 3\).*\(40, 60, 3\)"),
+        (
+            lambda c: molding.mold_inputs([PICTURE, PICTURE[:20]], Config(IMAGE_RESIZE_MODE="none")),
+            r"one size after IMAGE_RESIZE_MODE 'none', got \[\(40, 60, 3\), \(20, 60, 3\)\]",
+        ),
         (lambda c: molding.parse_image_meta(np.zeros(14)), r"\(14,\)"),
         (lambda c: molding.unmold_detections(np.zeros((3, 5)), MASK, (8, 8), (8, 8), BOX[0]), r"\(3, 5\)"),
         (lambda c: rpn_targets.build_rpn_targets(BOX, [1, 2], BOX, c, None), r"\(2, 4\).*\(1, 4\)"),
