@@ -49,8 +49,15 @@ def check_inputs(inputs, config, mode, with_stem=False):
 
 
 def check_image(name, image, channels):
-    """Shape of a picture before molding."""
-    _expect(name, image, (None, None, channels), "(height, width, channels) of a picture")
+    """A picture before molding is an array of this shape."""
+    if not hasattr(image, "shape"):
+        raise ValueError(f"{name}: expected an array (height, width, {channels}), got {type(image).__name__}")
+    advice = ""
+    if len(image.shape) == 2 and channels in (1, 3):
+        advice = f", for a grey picture np.repeat(picture[..., None], {channels}, -1)"
+    elif len(image.shape) == 3 and (image.shape[2], channels) == (4, 3):
+        advice = ", without an alpha channel picture[..., :3]"
+    _expect(name, image, (None, None, channels), f"(height, width, channels) of a picture{advice}")
 
 
 def check_values(inputs, config):

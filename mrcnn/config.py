@@ -18,6 +18,7 @@ all. The loss is a mean over positives, which it then estimates from fewer: this
 image the mask head is nine tenths of a step's products.
 """
 
+import copy
 import difflib
 import math
 import numbers
@@ -29,6 +30,9 @@ LEFT_OUT = {
     "COMPUTE_BACKBONE_SHAPE": "BACKBONE cannot be a function here; give a FEATURE_MAP_SHAPE, or a `stem` to MaskRCNN",
 }
 FOLLOWS = {"BATCH_SIZE": "IMAGES_PER_GPU and GPU_COUNT", "IMAGE_META_SIZE": "NUM_CLASSES"}
+IMAGE_SHAPE_ADVICE = (
+    "IMAGE_MAX_DIM and IMAGE_MIN_DIM, or give it when the configuration is made, Config(IMAGE_SHAPE=..)"
+)
 LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 
 
@@ -130,6 +134,11 @@ class Config:
         self.LOSS_WEIGHTS = {**{name: 1.0 for name in LOSS_NAMES}, **self.LOSS_WEIGHTS}
         self.check()
 
+    def __setattr__(self, name, value):
+        if name in FOLLOWS or name == "IMAGE_SHAPE":
+            raise ValueError(f"option {name} follows from others: set {FOLLOWS.get(name) or IMAGE_SHAPE_ADVICE}")
+        super().__setattr__(name, value)
+
     def _set_image_shape(self, shape, options):
         if len(shape) != 3:
             raise ValueError(f"IMAGE_SHAPE: expected (height, width, channels), got {shape}")
@@ -163,6 +172,18 @@ class Config:
     def input_shape(self):
         """(H, W, C) of what the network sees: the image, or the feature map in place of stage 1."""
         return tuple(self.FEATURE_MAP_SHAPE) if self.FEATURE_MAP_SHAPE is not None else self.IMAGE_SHAPE
+
+    @property
+    def any_size(self):
+        """Whether `detect` takes molded pictures of any height and width: those that are not resized to IMAGE_SHAPE."""
+        return self.IMAGE_RESIZE_MODE in ("none", "pad64") and self.FEATURE_MAP_SHAPE is None
+
+    def of_size(self, height, width):
+        """These options for molded pictures of another size [px]."""
+        other = copy.copy(self)
+        other._image_shape = height, width, self.IMAGE_CHANNEL_COUNT
+        other.check()
+        return other
 
     @property
     def feature_shapes(self):

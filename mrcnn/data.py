@@ -38,20 +38,20 @@ class Sample(NamedTuple):
     masks: np.ndarray  # bool (H, W, N), or mini-masks (h, w, N)
 
 
-def load_image_gt(dataset, config, index, *, flip=False, use_mini_mask=None, rng=None):
+def load_image_gt(dataset, config, index, *, flip=False, augmentation=None, use_mini_mask=None, rng=None):
     """Sample of one picture; instances of which nothing is left are dropped.
 
-    flip: left to right. use_mini_mask: None is config.USE_MINI_MASK. rng: numpy Generator, needed only for
-    IMAGE_RESIZE_MODE "crop".
+    augmentation: see Batches. flip: left to right. use_mini_mask: None is config.USE_MINI_MASK. rng: numpy Generator,
+    needed only by augmentation and for IMAGE_RESIZE_MODE "crop".
     """
-    image, (masks, class_ids) = np.asarray(dataset.load_image(index)), dataset.load_mask(index)
-    masks, class_ids = np.asarray(masks), np.asarray(class_ids)
-    _check_truth(image, masks, class_ids, config, index)
+    image, masks, class_ids = _checked_truth(dataset.load_image(index), *dataset.load_mask(index), config, index)
+    if augmentation is not None:
+        image, masks, _ = _checked_truth(*augmentation(image, masks, rng), class_ids, config, index)
     original_shape = image.shape
     if flip:
         image, masks = image[:, ::-1], masks[:, ::-1]
     image, window, scale, padding, crop = resize_for(image, config, rng)
-    masks = resize_mask(masks.astype(bool), scale, padding, crop)
+    masks = resize_mask(masks, scale, padding, crop)
     some = masks.any(axis=(0, 1))
     masks, class_ids = masks[:, :, some], class_ids[some].astype(np.int32)
     boxes = extract_bboxes(masks)
@@ -64,8 +64,12 @@ def load_image_gt(dataset, config, index, *, flip=False, use_mini_mask=None, rng
     return Sample(image, meta, class_ids, boxes, masks)
 
 
-def _check_truth(image, masks, class_ids, config, index):
+def _checked_truth(image, masks, class_ids, config, index):
+    """As arrays, masks bool; without instances they may come in any size, such as the (0, 0, 0) of many data sets."""
     name = f"picture {index}"
+    image, masks, class_ids = np.asarray(image), np.asarray(masks), np.asarray(class_ids)
+    if not masks.size and not class_ids.size:
+        masks, class_ids = np.zeros((*image.shape[:2], 0), bool), np.zeros(0, int)
     checks.check_image(name, image, config.IMAGE_CHANNEL_COUNT)
     if masks.ndim != 3 or masks.shape[:2] != image.shape[:2]:
         raise ValueError(f"{name}: expected masks of shape {(*image.shape[:2], 'instances')}, got {masks.shape}")
@@ -76,25 +80,30 @@ def _check_truth(image, masks, class_ids, config, index):
             f"{name}: expected class ids from 1 to {config.NUM_CLASSES - 1}, or below 0 for crowds, "
             f"got {np.unique(class_ids).tolist()}"
         )
+    return image, masks.astype(bool, copy=False), class_ids
 
 
 class Batches(keras.utils.PyDataset):
     """Training batches of a data set, as `MaskRCNN.fit` takes them; every picture once an epoch.
 
     The last batch of an epoch may be smaller. shuffle: a new order each epoch; flip: each picture is mirrored left to
-    right with probability 1/2; batch_size: None is config.BATCH_SIZE. Order and flips follow from seed, epoch and
-    picture alone, whatever the number of workers; but Keras' default `fit(shuffle=True)` shuffles whole batches again
-    with Python's generator: pass shuffle=False to `fit` for equal runs. Further options: keras.utils.PyDataset.
+    right with probability 1/2; batch_size: None is config.BATCH_SIZE. augmentation: a function that makes another
+    picture and its masks of (picture, masks bool (h, w, N), numpy Generator), before they are resized; it keeps the
+    order of masks, some of which may become empty. Order, flips and generators follow from seed, epoch and picture
+    alone, whatever the number of workers; but Keras' default `fit(shuffle=True)` shuffles whole batches again with
+    Python's generator: pass shuffle=False to `fit` for equal runs. Further options: keras.utils.PyDataset.
     """
 
-    def __init__(self, dataset, config, *, seed=0, shuffle=True, flip=False, batch_size=None, **kwargs):
+    def __init__(
+        self, dataset, config, *, seed=0, shuffle=True, flip=False, augmentation=None, batch_size=None, **kwargs
+    ):
         super().__init__(**kwargs)
         if not len(dataset):
             raise ValueError("dataset: expected at least one picture, got none")
         if not config.USE_RPN_ROIS:
             raise ValueError("USE_RPN_ROIS: expected True, as a data set has no RoIs to give; got False")
         self.dataset, self.config = dataset, config
-        self.seed, self.shuffle, self.flip = seed, shuffle, flip
+        self.seed, self.shuffle, self.flip, self.augmentation = seed, shuffle, flip, augmentation
         self.batch_size = config.BATCH_SIZE if batch_size is None else batch_size
         self.epoch = 0
         self._anchors = config_anchors(config)
@@ -120,7 +129,8 @@ class Batches(keras.utils.PyDataset):
     def _inputs(self, index):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         flip = self.flip and bool(rng.random() < 0.5)
-        sample = load_image_gt(self.dataset, self.config, index, flip=flip, rng=rng)
+        options = {"flip": flip, "augmentation": self.augmentation, "rng": rng}
+        sample = load_image_gt(self.dataset, self.config, index, **options)
         return sample_inputs(sample, self._anchors, self.config, rng)
 
 

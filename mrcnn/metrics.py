@@ -32,22 +32,33 @@ def compute_matches(
     Predictions are numbered by falling score. In this order, each takes the free ground truth of its class whose mask
     it overlaps most, if their IoU reaches the threshold.
     """
-    n_gt = _check(gt_boxes, gt_class_ids, gt_masks, "gt")
+    truth, prediction = (gt_boxes, gt_class_ids, gt_masks), (pred_boxes, pred_class_ids, pred_scores, pred_masks)
+    ids_and_overlaps = _ids_and_overlaps(*truth, *prediction)
+    return *_matches(*ids_and_overlaps, iou_threshold, score_threshold), ids_and_overlaps[-1]
+
+
+def _ids_and_overlaps(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks):
+    """Class ids of the ground truth (G,) and of the predictions (N,) by falling score; overlaps (N, G) of the masks."""
+    _check(gt_boxes, gt_class_ids, gt_masks, "gt")
     n_pred = _check(pred_boxes, pred_class_ids, pred_masks, "pred")
     if len(pred_scores) != n_pred:
         raise ValueError(f"pred_scores: expected {n_pred}, one a prediction, got {len(pred_scores)}")
     order = np.argsort(-np.asarray(pred_scores), kind="stable")
-    pred_class_ids, gt_class_ids = np.asarray(pred_class_ids)[order], np.asarray(gt_class_ids)
     overlaps = compute_overlaps_masks(np.asarray(pred_masks)[..., order], gt_masks)
-    gt_match, pred_match = np.full(n_gt, -1), np.full(n_pred, -1)
-    for i in range(n_pred):
+    return np.asarray(gt_class_ids), np.asarray(pred_class_ids)[order], overlaps
+
+
+def _matches(gt_class_ids, pred_class_ids, overlaps, iou_threshold, score_threshold=0.0):
+    """Match of each ground truth (G,) and of each prediction (N,)."""
+    gt_match, pred_match = np.full(len(gt_class_ids), -1), np.full(len(pred_class_ids), -1)
+    for i in range(len(pred_class_ids)):
         candidates = np.argsort(-overlaps[i], kind="stable")
         good = (overlaps[i] >= iou_threshold) & (overlaps[i] >= score_threshold)
         good &= (gt_match < 0) & (gt_class_ids == pred_class_ids[i])
         taken = candidates[good[candidates]]
         if len(taken):
             gt_match[taken[0]], pred_match[i] = i, taken[0]
-    return gt_match, pred_match, overlaps
+    return gt_match, pred_match
 
 
 def _check(boxes, class_ids, masks, name):
@@ -71,13 +82,18 @@ def compute_ap(
     gt_match, pred_match, overlaps = compute_matches(
         gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks, iou_threshold
     )
+    return *_average_precision(gt_match, pred_match), overlaps
+
+
+def _average_precision(gt_match, pred_match):
+    """Average precision, precisions (N + 2,), recalls (N + 2,)."""
     hits = np.cumsum(pred_match > -1)
     found = hits / len(gt_match) if len(gt_match) else np.zeros(len(hits))
     precisions = np.concatenate([[0], hits / np.arange(1, len(hits) + 1), [0]])
     recalls = np.concatenate([[0], found, [1]])
     precisions = np.maximum.accumulate(precisions[::-1])[::-1]
     area = float(np.sum(np.diff(recalls) * precisions[1:]))
-    return area if len(gt_match) else float("nan"), precisions, recalls, overlaps
+    return area if len(gt_match) else float("nan"), precisions, recalls
 
 
 def compute_ap_range(
@@ -85,8 +101,9 @@ def compute_ap_range(
 ):
     """Mean of the average precisions at IoU thresholds, by default 0.50, 0.55, .. 0.95."""
     thresholds = np.arange(0.5, 1.0, 0.05) if iou_thresholds is None else iou_thresholds
-    arguments = gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks
-    return float(np.mean([compute_ap(*arguments, iou_threshold=t)[0] for t in thresholds]))
+    truth, prediction = (gt_boxes, gt_class_ids, gt_masks), (pred_boxes, pred_class_ids, pred_scores, pred_masks)
+    ids_and_overlaps = _ids_and_overlaps(*truth, *prediction)
+    return float(np.mean([_average_precision(*_matches(*ids_and_overlaps, t))[0] for t in thresholds]))
 
 
 def compute_recall(pred_boxes, gt_boxes, iou=0.5):

@@ -64,6 +64,8 @@ class MaskRCNN(keras.Model):
     def __init__(self, config, mode="training", *, seed=0, stem=None, name="mask_rcnn", **kwargs):
         if "model_dir" in kwargs:
             raise ValueError("model_dir: expected none, as only callbacks of `fit` write files; leave it out")
+        if not isinstance(config, Config):
+            raise ValueError(f"config: expected an object of Config or of a subclass, MyConfig(), got {config!r}")
         super().__init__(name=name, autocast=False, **kwargs)
         if mode not in ("training", "inference"):
             raise ValueError(f"mode: expected 'training' or 'inference', got {mode!r}")
@@ -71,7 +73,8 @@ class MaskRCNN(keras.Model):
         self.config, self.mode, self.seed = config, mode, seed
         self.stem = stem
         channels, n_classes, bn = config.TOP_DOWN_PYRAMID_SIZE, config.NUM_CLASSES, config.TRAIN_BN
-        image = keras.Input(config.input_shape, name="input_image")
+        size = (None, None) if config.any_size else config.input_shape[:2]
+        image = keras.Input((*size, config.input_shape[2]), name="input_image")
         with in_float32():
             c_maps = resnet(
                 image,
@@ -128,19 +131,23 @@ class MaskRCNN(keras.Model):
         )
         return {"rpn_class_logits": logits, "rpn_class": probabilities, "rpn_bbox": deltas, "rpn_rois": rois}
 
+    def _image_shape(self, maps):
+        """(height, width) of the molded pictures that these maps are of [px]."""
+        return [4 * n for n in maps[0].shape[1:3]] if self.config.any_size else self.config.IMAGE_SHAPE[:2]
+
     def classify(self, maps, rois, training=False):
         """Class head on rois (B, R, 4) -> dict of mrcnn_class_logits, mrcnn_class, mrcnn_bbox."""
-        pool = (self.config.POOL_SIZE,) * 2
-        pooled = in_pieces(lambda some: pyramid_roi_align(maps[:4], some, self.config.IMAGE_SHAPE, pool), rois, pool)
+        pool, image_shape = (self.config.POOL_SIZE,) * 2, self._image_shape(maps)
+        pooled = in_pieces(lambda some: pyramid_roi_align(maps[:4], some, image_shape, pool), rois, pool)
         logits, probabilities, deltas = apply_class_head(_with(self.class_head, training), pooled)
         return {"mrcnn_class_logits": logits, "mrcnn_class": probabilities, "mrcnn_bbox": deltas}
 
     def masks(self, maps, boxes, training=False):
         """Mask head on boxes (B, R, 4) -> (B, R, h, w, classes)."""
-        pool = (self.config.MASK_POOL_SIZE,) * 2
+        pool, image_shape = (self.config.MASK_POOL_SIZE,) * 2, self._image_shape(maps)
 
         def masks_of(some):
-            pooled = pyramid_roi_align(maps[:4], some, self.config.IMAGE_SHAPE, pool)
+            pooled = pyramid_roi_align(maps[:4], some, image_shape, pool)
             return apply_mask_head(_with(self.mask_head, training), pooled)
 
         whole = training and self.config.TRAIN_BN is None  # the statistics are those of all rows
@@ -156,7 +163,7 @@ class MaskRCNN(keras.Model):
             outputs["rpn_rois"],
             outputs["mrcnn_class"],
             outputs["mrcnn_bbox"],
-            meta_windows(metas, config.IMAGE_SHAPE),
+            meta_windows(metas, self._image_shape(maps)),
             std_dev=config.BBOX_STD_DEV,
             min_confidence=config.DETECTION_MIN_CONFIDENCE,
             nms_threshold=config.DETECTION_NMS_THRESHOLD,
@@ -290,7 +297,17 @@ class MaskRCNN(keras.Model):
             if not by_name:
                 raise ValueError("by_name: expected True, as layers are matched by their names, got False")
             return weights.load_weights(self, filepath, exclude or (), *args, **kwargs)
+        if exclude:
+            raise ValueError("exclude: only for files that save_weights('x.h5') wrote, not for .weights.h5 or .keras")
         return super().load_weights(filepath, *args, **kwargs)
+
+    def export(self, filepath, *args, **kwargs):
+        """As keras.Model.export, for any number of pictures; with a stem give its input_signature."""
+        if self.mode == "inference" and self.stem is None:
+            shapes = checks.expected_shapes(self.config, self.mode)
+            signature = {name: keras.InputSpec("float32", shape) for name, (shape, _) in shapes.items()}
+            kwargs.setdefault("input_signature", [signature])
+        return super().export(filepath, *args, **kwargs)
 
     def set_trainable(self, layers):
         """Train only the layers whose whole name matches a regular expression, or "heads", "3+", "4+", "5+", "all".
@@ -303,7 +320,10 @@ class MaskRCNN(keras.Model):
             layer.trainable = pattern.fullmatch(layer.name) is not None
             chosen += [layer.name] if layer.trainable and layer.weights else []
         if not chosen:
-            raise ValueError(f"no layer with weights has a name that matches {pattern.pattern!r}")
+            sets = ", ".join(LAYER_SETS)
+            raise ValueError(
+                f"layers: expected a name of {sets} or a regular expression of layers' names, got {layers!r}"
+            )
         if self.compiled:
             optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
             self.compile(optimizer, **self._compile_options)

@@ -28,7 +28,8 @@ def resize_image(image, min_dim=None, max_dim=None, min_scale=None, mode="square
 
     A picture is enlarged if its shorter side is below min_dim or its scale below min_scale, and shrunk only if it does
     not fit into max_dim (mode "square"). mode: "none": as it is; "square": zero-padded to max_dim x max_dim; "pad64":
-    zero-padded to multiples of 64; "crop": a random min_dim x min_dim part, for training, with rng a numpy Generator.
+    zero-padded to multiples of 64, not enlarged if min_dim is 0; "crop": a random min_dim x min_dim part, for training,
+    with rng a numpy Generator.
     -> image, window, scale, padding ((top, bottom), (left, right), (0, 0)), crop (y, x, height, width) or None
     """
     image = np.asarray(image)
@@ -50,8 +51,8 @@ def resize_image(image, min_dim=None, max_dim=None, min_scale=None, mode="square
             raise ValueError(f"max_dim: expected the side of a square that holds {height} x {width} px, got {max_dim}")
         target = max_dim, max_dim
     else:
-        if not min_dim or min_dim % 64:
-            raise ValueError(f"min_dim: expected a multiple of 64 in mode 'pad64', got {min_dim}")
+        if min_dim and min_dim % 64:
+            raise ValueError(f"min_dim: expected a multiple of 64, or 0, in mode 'pad64', got {min_dim}")
         target = -(-height // 64) * 64, -(-width // 64) * 64
     top, left = (target[0] - height) // 2, (target[1] - width) // 2
     padding = [(top, target[0] - height - top), (left, target[1] - width - left), (0, 0)]
@@ -71,19 +72,22 @@ def _random_crop(image, scale, side, rng):
     if not side or min(image.shape[:2]) < side:
         raise ValueError(f"min_dim: expected a side of at most {min(image.shape[:2])} px for mode 'crop', got {side}")
     if rng is None:
-        raise ValueError("rng: expected a numpy Generator for mode 'crop', which is for training only; got None")
+        raise ValueError(
+            "rng: expected a numpy Generator for mode 'crop', which is for training; got None. To detect, use 'square' "
+            "or 'pad64'"
+        )
     y, x = (int(rng.integers(0, n - side + 1)) for n in image.shape[:2])
     window = 0, 0, side, side
     return image[y : y + side, x : x + side], window, scale, [(0, 0)] * 3, (y, x, side, side)
 
 
-def resize_for(image, config, rng=None):
-    """resize_image by a configuration; the result has the size of config.IMAGE_SHAPE."""
+def resize_for(image, config, rng=None, any_size=False):
+    """resize_image by a configuration; unless of any size, the result has that of config.IMAGE_SHAPE."""
     checks.check_image("image", image, config.IMAGE_CHANNEL_COUNT)
     resized = resize_image(
         image, config.IMAGE_MIN_DIM, config.IMAGE_MAX_DIM, config.IMAGE_MIN_SCALE, config.IMAGE_RESIZE_MODE, rng
     )
-    if resized[0].shape != tuple(config.IMAGE_SHAPE):
+    if not any_size and resized[0].shape != tuple(config.IMAGE_SHAPE):
         raise ValueError(
             f"image: expected {tuple(config.IMAGE_SHAPE)} (IMAGE_SHAPE) after IMAGE_RESIZE_MODE "
             f"{config.IMAGE_RESIZE_MODE!r}, got {resized[0].shape} from a picture of {np.shape(image)}"
@@ -135,12 +139,17 @@ def mold_inputs(images, config):
     """
     molded, metas, windows = [], [], []
     for image in images:
-        resized, window, scale, _, _ = resize_for(image, config)
+        resized, window, scale, _, _ = resize_for(image, config, any_size=config.any_size)
         molded.append(mold_image(resized, config))
         metas.append(compose_image_meta(0, np.shape(image), resized.shape, window, scale, [0] * config.NUM_CLASSES))
         windows.append(window)
     if not molded:
         raise ValueError("images: expected at least one picture, got none")
+    if len({image.shape for image in molded}) > 1:
+        shapes = [image.shape for image in molded]
+        raise ValueError(
+            f"images: expected one size after IMAGE_RESIZE_MODE {config.IMAGE_RESIZE_MODE!r}, got {shapes}"
+        )
     return np.stack(molded), np.stack(metas), np.array(windows)
 
 

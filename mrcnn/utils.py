@@ -78,6 +78,15 @@ class Dataset(data.Dataset):
         return np.arange(len(self))
 
     @property
+    def num_images(self):
+        return len(self)
+
+    @property
+    def class_ids(self):
+        """0, 1, .. of the classes, background included."""
+        return np.arange(self.num_classes)
+
+    @property
     def num_classes(self):
         """Background included: the configuration's NUM_CLASSES."""
         return len(self.class_info)
@@ -92,6 +101,17 @@ class Dataset(data.Dataset):
         if source_class_id not in known:
             raise ValueError(f"source_class_id: expected one of {known[1:]}, got {source_class_id!r}")
         return known.index(source_class_id)
+
+    def get_source_class_id(self, class_id, source):
+        """The source's own id of one of its classes: the inverse of map_source_class_id."""
+        info = self.class_info[class_id]
+        if info["source"] != source:
+            raise ValueError(f"class_id: expected a class of {source!r}, got {class_id}, of {info['source']!r}")
+        return info["id"]
+
+    def image_reference(self, i):
+        """What leads a person to the source of picture i: its path, unless overridden."""
+        return self.image_info[i]["path"] or ""
 
     def active_class_ids(self, i):
         """Background and the classes of picture i's source."""

@@ -17,7 +17,7 @@ def instance_colors(n):
 def draw_detections(image, rois, masks, class_ids, class_names, scores=None, *, axes=None, title=""):
     """Figure of a picture with its instances: masks tinted and outlined, boxes, classes and scores.
 
-    image uint8 (H, W, 3), or grey (H, W, 1) or (H, W); rois (N, 4)  (y1, x1, y2, x2) [px]; masks bool (H, W, N);
+    image (H, W, 3) of 0..255, or grey (H, W, 1) or (H, W); rois (N, 4)  (y1, x1, y2, x2) [px]; masks bool (H, W, N);
     class_ids (N,) index class_names; scores (N,). axes: matplotlib's, to draw into instead of a new figure.
     """
     image = _as_rgb(image)
@@ -81,8 +81,10 @@ def _as_rgb(image):
         image = image[..., None]
     if image.ndim != 3 or image.shape[2] not in (1, 3):
         raise ValueError(f"image: expected (height, width, 3), or 1 channel or none, got shape {image.shape}")
-    if image.dtype != np.uint8:
-        raise ValueError(f"image: expected uint8, got {image.dtype}")
+    if image.dtype.kind not in "iu" or image.min() < 0 or image.max() > 255:
+        raise ValueError(
+            f"image: expected whole numbers from 0 to 255, got {image.dtype}, {image.min()} to {image.max()}"
+        )
     return np.broadcast_to(image, (*image.shape[:2], 3))
 
 

@@ -123,16 +123,19 @@ def renamed(arrays, layers, names):
 def load_weights(model, path, exclude=(), allow_missing=False, names=None):
     """Load a file into the model, by name. -> LoadReport
 
-    exclude: names of layers that keep their weights. To load mask_rcnn_coco.h5 for classes other than COCO's, these are
-    mrcnn_class_logits, mrcnn_bbox_fc, mrcnn_bbox and mrcnn_mask. Anything else that does not fit is an error, which
-    leaves the model as it was; allow_missing=True loads what fits and reports the rest.
+    exclude: names of layers, or of a group of them such as rpn_model, that keep their weights. To load
+    mask_rcnn_coco.h5 for classes other than COCO's, these are mrcnn_class_logits, mrcnn_bbox_fc, mrcnn_bbox and
+    mrcnn_mask. Anything else that does not fit is an error, which leaves the model as it was; allow_missing=True loads
+    what fits and reports the rest.
     names: {layer, or layer/name, of the file: that of the model}, for files whose layers are called otherwise; the
     report has the model's.
     """
     variables = named_variables(model)
     arrays, file_layers = renamed(*read_weights(path), names or {})
     exclude = {exclude} if isinstance(exclude, str) else set(exclude)
-    _check_exclude(exclude, file_layers | {layer.name for _, layer in _groups(model)})
+    groups = list(_groups(model))
+    _check_exclude(exclude, file_layers | {layer.name for _, layer in groups})
+    exclude |= {layer.name for group, layer in groups if group in exclude}
     report = LoadReport(in_file={key: array.shape for key, array in arrays.items()})
     for key in dict.fromkeys([*variables, *arrays]):
         if key.split("/")[0] in exclude:

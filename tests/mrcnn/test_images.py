@@ -203,6 +203,37 @@ def test_batches_flip_some_pictures_and_choose_among_too_many_instances(config):
     assert len({tuple(row) for row in left[~flipped]}) > 1
 
 
+def test_augmentation_makes_another_picture_of_any_size(config):
+    """A function that doubles both sides, brightens, and moves picture and masks down, by chance."""
+
+    def moved(image, all_masks, rng):
+        rows = int(rng.integers(1, 30))
+        image, all_masks = (np.roll(x.repeat(2, 0).repeat(2, 1), rows, axis=0) for x in (image, all_masks))
+        return image + np.uint8(rows), all_masks
+
+    config.MEAN_PIXEL = (0, 0, 0)
+    plain, first, again = (
+        data.Batches(Rectangles(2), config, shuffle=False, augmentation=function)[0]
+        for function in (None, moved, moved)
+    )
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    rows = first["input_image"][1].max() - 1
+    assert 1 <= rows < 30 and rows != first["input_image"][0].max()
+    assert molding.parse_image_meta(first["input_image_meta"])["original_image_shape"].tolist() == [[80, 120, 3]] * 2
+    before, after = (batch["input_gt_boxes"][1, 0] for batch in (plain, first))  # both 64 px wide
+    assert np.abs(after - before - np.rint(rows * 64 / 120) * np.array([1, 0, 1, 0])).max() <= 1
+
+
+def test_a_picture_without_instances_may_have_masks_of_no_size(config):
+    class Empty(Rectangles):
+        def load_mask(self, i):
+            return np.empty([0, 0, 0]), np.empty([0], np.int32)
+
+    batch = data.Batches(Empty(2), config)[0]
+    checks.check_inputs(batch, config, "training")
+    assert not batch["input_gt_class_ids"].any() and set(np.unique(batch["input_rpn_match"])) == {-1, 0}
+
+
 def test_crowds_and_full_masks(config):
     config.USE_MINI_MASK = False
     batches = data.Batches(Rectangles(4), config, shuffle=False)
@@ -258,7 +289,9 @@ def test_drawing_shows_every_detection():
     shown = axes.images[0].get_array()
     assert np.allclose(shown[0, 0], 100 / 255) and not np.allclose(shown[10, 10], 100 / 255)
     assert not np.allclose(shown[10, 10], shown[30, 50])
-    nothing = visualize.draw_detections(image[..., 0], np.zeros((0, 4)), np.zeros((40, 60, 0), bool), [], [])
+    nothing = visualize.draw_detections(
+        image[..., 0].astype(int), np.zeros((0, 4)), np.zeros((40, 60, 0), bool), [], []
+    )
     assert not nothing.axes[0].texts
 
 
@@ -270,6 +303,10 @@ class Wrong(Rectangles):
         self.image, self.truth = image, truth or (np.ones((40, 60, 1), bool), [1])
 
     load_image, load_mask = (lambda self, i: self.image), (lambda self, i: self.truth)
+
+
+def _without_last_row(image, masks, rng):
+    return image, masks[:-1]
 
 
 @pytest.mark.parametrize(
@@ -285,10 +322,20 @@ class Wrong(Rectangles):
         (lambda c: molding.resize_image(PICTURE[..., 0]), r"\(height, width, channels\).*\(40, 60\)"),
         (lambda c: molding.resize_image(PICTURE, 64, 128, mode="big"), "'big'"),
         (lambda c: molding.resize_image(PICTURE, 100, mode="pad64"), "multiple of 64"),
-        (lambda c: molding.resize_image(PICTURE, 40, mode="crop"), "Generator"),
+        (lambda c: molding.resize_image(PICTURE, 40, mode="crop"), "Generator.*'square'"),
+        (
+            lambda c: checks.check_image("photo", None, 3),
+            r"photo: expected an array \(height, width, 3\), got NoneType",
+        ),
+        (lambda c: checks.check_image("grey", PICTURE[..., 0], 3), r"np.repeat\(picture\[..., None\], 3, -1\); got"),
+        (lambda c: checks.check_image("alpha", PICTURE.repeat(2, -1)[..., :4], 3), r"picture\[..., :3\]; got"),
         (lambda c: molding.mold_inputs([PICTURE[..., :2]], c), r"\(\*, \*, 3\).*\(40, 60, 2\)"),
         (lambda c: molding.mold_inputs([], c), "at least one"),
-        (lambda c: molding.mold_inputs([PICTURE], Config(IMAGE_SHAPE=(64, 128, 3))), r"\(64, 128, 3\).*\(40, 60, 3\)"),
+        (lambda c: molding.resize_for(PICTURE, Config(IMAGE_SHAPE=(64, 128, 3))), r"\(64, 128, 3\).*\(40, 60, 3\)"),
+        (
+            lambda c: molding.mold_inputs([PICTURE, PICTURE[:20]], Config(IMAGE_RESIZE_MODE="none")),
+            r"one size after IMAGE_RESIZE_MODE 'none', got \[\(40, 60, 3\), \(20, 60, 3\)\]",
+        ),
         (lambda c: molding.parse_image_meta(np.zeros(14)), r"\(14,\)"),
         (lambda c: molding.unmold_detections(np.zeros((3, 5)), MASK, (8, 8), (8, 8), BOX[0]), r"\(3, 5\)"),
         (lambda c: rpn_targets.build_rpn_targets(BOX, [1, 2], BOX, c, None), r"\(2, 4\).*\(1, 4\)"),
@@ -300,7 +347,12 @@ class Wrong(Rectangles):
         (lambda c: metrics.compute_matches(BOX, [1, 1], MASK, BOX, [1], [1], MASK), r"gt_masks.*\(8, 8, 1\)"),
         (lambda c: metrics.compute_matches(BOX, [1], MASK, BOX, [1], [1, 2], MASK), "pred_scores: expected 1"),
         (lambda c: visualize.draw_detections(PICTURE, BOX, MASK, [1], ["b", "a"]), r"\(40, 60, 1\).*\(8, 8, 1\)"),
-        (lambda c: visualize.draw_detections(PICTURE / 255, BOX, MASK, [1], ["b", "a"]), "uint8"),
+        (lambda c: visualize.draw_detections(PICTURE / 255, BOX, MASK, [1], ["b", "a"]), "whole numbers"),
+        (
+            lambda c: visualize.draw_detections(PICTURE + np.uint16(256), BOX, MASK, [1], ["b", "a"]),
+            "255, got uint16, 256 to 256",
+        ),
+        (lambda c: data.load_image_gt(Rectangles(2), c, 1, augmentation=_without_last_row), "got .39, 60, 1."),
     ],
 )
 def test_bad_input_is_refused(config, call, message):

@@ -84,6 +84,18 @@ def test_saved_model_is_the_same(model, make_batch, tmp_path):
         other.compute_loss()
 
 
+@pytest.mark.slow
+def test_exported_for_tensorflow_serving(tiny_config, make_batch, tmp_path):
+    model = MaskRCNN(tiny_config(DETECTION_MIN_CONFIDENCE=0), mode="inference")
+    model.export(tmp_path / "exported", verbose=False)
+    exported = pytest.importorskip("tensorflow").saved_model.load(tmp_path / "exported")
+    batch = make_batch(model.config, 3, n_images=3)
+    inputs = {name: batch[name] for name in INFERENCE}
+    served, expected = exported.serve(inputs), model(inputs)
+    for name in expected:
+        assert np.allclose(served[name], expected[name], atol=1e-4), name
+
+
 def test_detect(tiny_config):
     """Pictures of any size; a threshold of 0 keeps all that is not background."""
     model = MaskRCNN(tiny_config(DETECTION_MIN_CONFIDENCE=0), mode="inference")
@@ -103,6 +115,34 @@ def test_detect(tiny_config):
         MaskRCNN(tiny_config(FEATURE_MAP_SHAPE=(16, 16, 8)), mode="inference").detect(images)
 
 
+@pytest.mark.parametrize("mode", ["pad64", "none"])
+def test_pictures_that_are_not_resized_may_have_any_size(tiny_config, mode):
+    """In pictures of another size a network finds what one of that size with its weights does."""
+    rng = np.random.default_rng(0)
+    shapes = [(64, 64), (64, 128), (64, 128)]
+    padded = [(y - 3 * (mode == "pad64"), x, 3) for y, x in shapes]
+    images = [rng.integers(0, 256, shape).astype(np.uint8) for shape in padded]
+    options = {"IMAGE_RESIZE_MODE": mode, "DETECTION_MIN_CONFIDENCE": 0, "IMAGE_MIN_DIM": 0, "IMAGES_PER_GPU": 3}
+
+    def network(shape):
+        network = MaskRCNN(tiny_config(**options, IMAGE_SHAPE=(*shape, 3)), mode="inference")
+        network.run_eagerly = True
+        return network
+
+    model = network(shapes[0])
+    model.class_head.get_layer("mrcnn_class_logits").bias.assign([-100.0, 100.0])
+    other = network(shapes[1])
+    other.set_weights(model.get_weights())
+    expected = model.detect(images[:1]) + other.detect(images[1:])
+    for image, result, same in zip(images, model.detect(images), expected, strict=True):
+        assert len(result["scores"]) and result["masks"].shape == (*image.shape[:2], len(result["scores"]))
+        assert all(np.array_equal(result[name], same[name]) for name in ("rois", "class_ids", "masks"))
+    with pytest.raises(ValueError, match=r"divisible by 32, got \(40, 64\)"):
+        model.detect_molded(np.zeros((1, 40, 64, 3)), np.zeros((1, 14)))
+    with pytest.raises(ValueError, match=r"input_image: expected shape \(\*, 64, 64, 3\)"):
+        model.detect_molded(np.zeros((64, 64, 3)), np.zeros((1, 14)))
+
+
 def test_set_trainable(tiny_config):
     model = MaskRCNN(tiny_config())
     n_all = len(model.trainable_variables)
@@ -113,7 +153,7 @@ def test_set_trainable(tiny_config):
         assert model.set_trainable(name)[0] == first
     assert len(model.trainable_variables) == n_all
     assert model.set_trainable("mrcnn_mask") == ["mrcnn_mask"]
-    with pytest.raises(ValueError, match="no layer"):
+    with pytest.raises(ValueError, match="heads, 3.*regular expression.*got 'mask_of_nobody'"):
         model.set_trainable("mask_of_nobody")
 
 
@@ -242,6 +282,21 @@ def test_options_that_follow_from_others_are_not_set(name):
         type("Mine", (Config,), {name: 3})
     with pytest.raises(ValueError, match=f"option {name}"):
         Config(**{name: 3})
+    if name != "COMPUTE_BACKBONE_SHAPE":
+        with pytest.raises(ValueError, match=f"option {name} follows from others: set [IN]"):
+            setattr(Config(), name, 3)
+
+
+def test_image_shape_is_given_when_a_configuration_is_made():
+    with pytest.raises(ValueError, match="IMAGE_SHAPE follows from others: set IMAGE_MAX_DIM"):
+        Config().IMAGE_SHAPE = np.array([64, 64, 3])
+
+
+@pytest.mark.parametrize("config", ["training", Config])
+def test_something_else_than_a_configuration(config):
+    """Matterport's order of arguments, and a class."""
+    with pytest.raises(ValueError, match="config: expected an object of Config"):
+        MaskRCNN(config, Config())
 
 
 def test_matterports_way_to_load_weights(tiny_config, tmp_path):
@@ -254,6 +309,9 @@ def test_matterports_way_to_load_weights(tiny_config, tmp_path):
     assert same >= set(report.matched) and "mrcnn_mask/kernel" not in same
     with pytest.raises(ValueError, match="by_name: expected True"):
         second.load_weights(tmp_path / "mine.h5", by_name=False)
+    first.save_weights(tmp_path / "mine.weights.h5")
+    with pytest.raises(ValueError, match="exclude: only for files"):
+        second.load_weights(tmp_path / "mine.weights.h5", by_name=True, exclude=["mrcnn_mask"])
 
 
 def test_no_pictures(tiny_config):

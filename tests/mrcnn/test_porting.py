@@ -69,7 +69,11 @@ def dataset():
 def test_data_set(dataset):
     assert dataset.class_names == ["BG", "wide", "tall"] and dataset.num_classes == BlocksConfig.NUM_CLASSES
     assert dataset.image_ids.tolist() == [0, 1, 2, 3] and dataset.image_info[3]["id"] == 103
-    assert dataset.map_source_class_id("blocks.2") == 2
+    assert dataset.map_source_class_id("blocks.2") == 2 and dataset.get_source_class_id(2, "blocks") == 2
+    with pytest.raises(ValueError, match="a class of 'other', got 2, of 'blocks'"):
+        dataset.get_source_class_id(2, "other")
+    assert dataset.num_images == 4 and dataset.class_ids.tolist() == [0, 1, 2]
+    assert dataset.image_reference(3) == ""
     with pytest.raises(ValueError, match=r"expected one of \['blocks.1', 'blocks.2'\], got 'blocks.7'"):
         dataset.map_source_class_id("blocks.7")
     dataset.add_class("blocks", 2, "tall")  # a second time
@@ -98,6 +102,7 @@ def test_pictures_from_files(tmp_path, shape):
     imsave(tmp_path / "picture.png", picture, check_contrast=False)
     files = utils.Dataset()
     files.add_image("files", 1, tmp_path / "picture.png")
+    assert files.image_reference(0) == tmp_path / "picture.png"
     assert np.array_equal(files.load_image(0), np.broadcast_to(picture.reshape(5, 7, -1)[..., :3], (5, 7, 3)))
 
 

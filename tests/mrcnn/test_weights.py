@@ -160,6 +160,11 @@ def test_other_classes(tmp_path):
     assert report.complete and report.excluded == ["mrcnn_class_logits/kernel", "mrcnn_class_logits/bias"]
     assert np.array_equal(values(model)["mrcnn_class_logits/kernel"], before["mrcnn_class_logits/kernel"])
     assert not np.array_equal(values(model)["conv1/kernel"], before["conv1/kernel"])
+    report = weights.load_weights(model, tmp_path / "w.h5", exclude=["mrcnn_class_logits", "rpn_model"])
+    assert {key.split("/")[0] for key in report.excluded} == {
+        "mrcnn_class_logits",
+        *("rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred"),  # the layers of rpn_model
+    }
     report = weights.load_weights(model, tmp_path / "w.h5", allow_missing=True)
     assert report.other_shape[0] == ("mrcnn_class_logits/kernel", (3, 2), (3, 5)) and len(report.matched) == 14
 
