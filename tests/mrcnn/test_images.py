@@ -144,6 +144,32 @@ def test_positives_take_at_most_half_of_the_budget(config):
     assert not deltas.any()  # each of these anchors is its own box
 
 
+def test_overlaps_that_just_reach_a_threshold():
+    """70 and 30 of an anchor's 100 px, 1 of 1000 px in a crowd; the last two anchors are the boxes' own."""
+    anchors = np.array([[0, 0, 10, 10], [0, 20, 10, 30], [0, 40, 20, 90], [0, 0, 10, 7], [0, 20, 10, 23]])
+    match, _ = rpn_targets.match_anchors(anchors, anchors[3:], np.array([[0, 40, 1, 41]]))
+    assert match.tolist() == [1, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("box", [[10, 0, 20, 10], [-10, 0, 0, 10], [0, 10, 10, 20], [0, -10, 10, 0]])
+def test_an_anchor_that_a_box_only_touches_is_background(box):
+    match, _ = rpn_targets.match_anchors(np.array([[0, 0, 10, 10]]), np.array([box]), np.zeros((0, 4)))
+    assert match.tolist() == [-1]
+
+
+def test_rows_of_padding_are_neither_objects_nor_crowds(config):
+    anchors = np.array([[0, 0, 10, 10], [20, 20, 30, 30]])
+    match, _ = rpn_targets.build_rpn_targets(anchors, [1, 0], anchors, config, np.random.default_rng(0))
+    assert match.tolist() == [1, -1]
+
+
+def test_one_anchor_beyond_the_budget_is_dropped(config):
+    anchors = np.arange(17)[:, None] * 20 + np.array([0, 0, 10, 10])
+    nothing = np.zeros(0, int), np.zeros((0, 4))
+    match, _ = rpn_targets.build_rpn_targets(anchors, *nothing, config, np.random.default_rng(0))
+    assert np.count_nonzero(match == -1) == 16
+
+
 def test_targets_lead_from_anchors_to_boxes(config):
     from mrcnn.boxes import apply_box_deltas
 
