@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mrcnn import Config, MaskRCNN, checks, training_losses, weights
+from mrcnn.backbone import FoldedConv2D, FrozenBatchNormalization
 from mrcnn.config import LOSS_NAMES
 from mrcnn.model import leaf_layers
 from mrcnn.stage_outputs import INPUT_NAMES
@@ -141,6 +142,15 @@ def test_pictures_that_are_not_resized_may_have_any_size(tiny_config, mode):
         model.detect_molded(np.zeros((1, 40, 64, 3)), np.zeros((1, 14)))
     with pytest.raises(ValueError, match=r"input_image: expected shape \(\*, 64, 64, 3\)"):
         model.detect_molded(np.zeros((64, 64, 3)), np.zeros((1, 14)))
+
+
+@pytest.mark.parametrize("kind", [None, False])
+def test_all_normalisations_are_of_the_kind_that_was_asked_for(tiny_config, kind):
+    """Frozen ones of the mask head are computed with their convolutions."""
+    model = MaskRCNN(tiny_config(TRAIN_BN=kind))
+    assert {layer.train_bn for layer in leaf_layers(model) if isinstance(layer, FrozenBatchNormalization)} == {kind}
+    folded = [layer.conv.name for layer in model.mask_head.layers if isinstance(layer, FoldedConv2D)]
+    assert folded == ([] if kind is None else [f"mrcnn_mask_conv{i}" for i in (1, 2, 3, 4)])
 
 
 def test_set_trainable(tiny_config):
