@@ -7,7 +7,7 @@ from keras import ops
 
 from mrcnn import Config, boxes, heads, losses, nms, roi_align, rpn, targets
 from mrcnn.anchors import config_anchors
-from mrcnn.backbone import FrozenBatchNormalization
+from mrcnn.backbone import FoldedConv2D, FrozenBatchNormalization, conv_bn, leaf_layers
 
 
 def greedy(box, score, threshold, groups):
@@ -168,6 +168,41 @@ def test_frozen_normalisation_does_not_move():
     free = FrozenBatchNormalization(train_bn=None)
     free(x, training=True)
     assert ops.convert_to_numpy(free.moving_mean).any()
+    for made in (layer, free):
+        assert FrozenBatchNormalization.from_config(made.get_config()).train_bn == made.train_bn
+
+
+@pytest.mark.parametrize("more", [{"padding": "same"}, {"stride": 2}])
+def test_a_folded_convolution_is_one_and_its_normalisation(more):
+    rng = np.random.default_rng(5)
+    x, outputs = ops.convert_to_tensor(rng.normal(size=(2, 7, 9, 3)), "float32"), []
+    variances = rng.uniform(1e-4, 1, 4)  # as small as what is added to them
+    weights = [rng.normal(size=(3, 3, 3, 4)), *rng.normal(size=(4, 4)), variances]
+    for folded in (False, True):
+        picture = keras.Input((7, 9, 3))
+        names = f"conv{folded}", f"norm{folded}"
+        model = keras.Model(picture, conv_bn(picture, 4, 3, names, train_bn=False, folded=folded, **more))
+        for variable, value in zip([v for layer in leaf_layers(model) for v in layer.weights], weights, strict=True):
+            variable.assign(value)
+        outputs.append(ops.convert_to_numpy(model(x, training=True)))
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-4, atol=1e-4)
+
+
+def test_a_folded_convolution_is_folded_in_float32_and_computed_as_the_policy_says():
+    """A bias of 300.5 and a mean of 300 are the same in bfloat16; what is between them is the output."""
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        x = keras.Input((4, 4, 1))
+        model = keras.Model(x, conv_bn(x, 1, 3, ("conv", "norm"), train_bn=False, folded=True))
+    finally:
+        keras.config.set_dtype_policy(before)
+    (folded,) = (layer for layer in model.layers if isinstance(layer, FoldedConv2D))
+    folded.conv.bias.assign([300.5])
+    folded.norm.moving_mean.assign([300])
+    out = model(np.zeros((1, 4, 4, 1), np.float32))
+    assert keras.backend.standardize_dtype(out.dtype) == "bfloat16"
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(out, "float32")), 0.5, rtol=1e-2)
 
 
 def one_image_targets(seed):
