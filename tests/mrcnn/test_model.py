@@ -234,6 +234,7 @@ def test_bad_options_are_refused(tiny_config, options, message):
         ("input_gt_boxes", lambda x: x[:, 1:], "a box an instance"),
         ("input_gt_masks", lambda x: x[:, 1:], "a mask an instance"),
         ("input_rpn_match", lambda x: x[:, 1:], "one value an anchor"),
+        ("input_rpn_match", lambda x: x[..., 0], "input_rpn_match: expected shape"),
         ("input_rpn_bbox", lambda x: x[:, 1:], "deltas of the positive anchors"),
         ("input_image_meta", lambda x: x[:, 1:], "a meta vector an image"),
         ("input_rpn_match", None, "missing.*input_rpn_match"),
@@ -258,6 +259,11 @@ def test_inputs_that_a_model_takes(tiny_config):
     assert set(checks.expected_shapes(config, "inference")) == set(INFERENCE)
     assert set(checks.expected_shapes(config, "inference", with_stem=True)) == {"input_image_meta"}
     checks.check_values([], config)  # a data set gives nothing to look at
+    unknown = {
+        "input_image": keras.KerasTensor((None, None, None, 3)),
+        "input_image_meta": keras.KerasTensor((2, None)),
+    }
+    checks.check_inputs(unknown, config, "inference")
 
 
 @pytest.mark.parametrize(
