@@ -478,3 +478,47 @@ def test_the_number_of_fasciae_is_from_its_range():
         lines = (20 * np.log10(drawn.level[:, 66])).sum() * 0.1 / (12 * 0.3 * np.sqrt(2 * np.pi))
         counts.append(int(np.ceil(lines - 0.01)))
     assert set(counts) == {1, 2}
+
+
+def still_echoes(n_frames, **changes):
+    """A sequence in which nothing moves."""
+    parts = {"n_units": 0, "n_frames": n_frames, "height_px": 40, "width_px": 24}
+    config = SimulationConfig.scenario("echo", **parts, motion=None)
+    return simulate(dataclasses.replace(config, echo=dataclasses.replace(config.echo, **changes)), 1)
+
+
+def test_electronic_noise_of_the_full_model_on_paper():
+    """10 dB below the echoes; with 0.3 dB/cm/MHz at 7.8 MHz, there and back, it grows by 0.468 dB a mm."""
+    sequence = still_echoes(40, renewal=(0, 0), attenuation_db_cm_mhz=(0.3, 0.3))
+    clean = iq(sequence)
+    power = np.mean(np.abs(iq(sequence, 10) - clean) ** 2, axis=(1, 2))
+    assert 10 * np.log10(np.mean(np.abs(clean) ** 2) / power.mean()) == pytest.approx(10, abs=0.1)
+    depth_mm = samples_mm(sequence.config)[0]
+    assert np.polyfit(depth_mm, 10 * np.log10(power), 1)[0] == pytest.approx(0.468, abs=0.005)
+
+
+def test_noise_of_echoes_is_the_sequences_own_or_of_a_seed():
+    sequence = still_echoes(32)
+    own, same, other, again = (iq(sequence, 20, seed) for seed in (None, sequence.noise_seed, 5, 5))
+    assert own.shape[2] == 33  # and the last is not lost where blocks are full
+    np.testing.assert_array_equal(own, same)
+    np.testing.assert_array_equal(other, again)
+    assert not np.array_equal(own, other)
+    np.testing.assert_array_equal(iq(sequence, np.inf), iq(sequence))
+
+
+def test_echoes_fade_as_their_scatterers_are_renewed():
+    """A share of 0.1 of the power a frame: of the echoes, sqrt(0.9) to the power of the frames is left, whatever the
+    blocks are; and bright tissue stays as bright."""
+    sequence = still_echoes(70, renewal=(0.1, 0.1), fasciae=(2, 2))
+    echoes = iq(sequence, 100)
+    power = np.mean(np.abs(echoes) ** 2, axis=(0, 1))
+    np.testing.assert_allclose(power, power[0], rtol=0.3)
+    left = [abs(np.mean(echoes[..., 30 - k] * np.conj(echoes[..., 30 + k]))) / power.mean() for k in (1, 3, 5)]
+    np.testing.assert_allclose(left, [0.9**k for k in (1, 3, 5)], atol=0.08)
+    assert abs(np.mean(echoes[..., 0] * np.conj(echoes[..., 64]))) < 0.15 * power.mean()
+    drawn = scatterers_of(sequence)
+    last = np.abs(echoes[..., -1]) ** 2
+    bright = drawn.level > np.quantile(drawn.level, 0.9)
+    first = np.abs(drawn.echoes) ** 2
+    assert last[bright].mean() / last.mean() == pytest.approx(first[bright].mean() / first.mean(), rel=0.25)
