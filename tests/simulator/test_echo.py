@@ -267,23 +267,27 @@ def test_fine_pixels_see_as_far_as_coarse_ones():
 # Noise
 
 
-def test_shaped_noise_has_its_sd_its_neighbours_and_its_lag():
+@pytest.mark.parametrize("lag", [1.0, 0.5])
+def test_shaped_noise_has_its_sd_its_neighbours_and_its_lag(lag):
     sd = np.full((20, 24), 2.0, np.float32)
     sd[:, 12:] = 0.5
-    shape = NoiseShape(sd, (1.0, 0.001), lag=1.0)
+    shape = NoiseShape(sd, (1.0, 0.001), lag)
     white = np.random.default_rng(0).standard_normal((*shape.white_shape, 4001), dtype=np.float32)
     noise = shape.of(white)
     assert noise.shape == (20, 24, 4000)
     np.testing.assert_allclose(noise.std(axis=2), sd, rtol=0.06)
     assert np.mean(noise[1:] * noise[:-1]) / np.mean(noise**2) == pytest.approx(np.exp(-0.25), abs=0.02)  # 1 px apart
     assert np.mean(noise[:, 1:12] * noise[:, :11]) / np.mean(noise[:, :12] ** 2) == pytest.approx(0, abs=0.02)
-    assert np.mean(noise[..., 1:] * noise[..., :-1]) / np.mean(noise**2) == pytest.approx(-0.5, abs=0.02)
+    before = np.mean(noise[..., 1:] * noise[..., :-1]) / np.mean(noise**2)
+    assert before == pytest.approx(-lag / (1 + lag**2), abs=0.02)
 
 
 def test_smoothing_keeps_the_variance():
     weights = smoothing(10, 1.3)
     assert weights.shape == (10, 10 + 2 * MARGIN_PX)
     np.testing.assert_allclose(np.sum(weights**2, axis=1), 1, rtol=1e-6)
+    alike = np.sum(weights[1:] * weights[:-1], axis=1)  # up to the edges
+    np.testing.assert_allclose(alike, np.exp(-0.25 / 1.3**2), atol=2e-3)
 
 
 def test_noise_grows_with_the_echoes_noise():
