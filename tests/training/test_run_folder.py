@@ -1,6 +1,7 @@
 """Folders of runs: what is in them, what is refused, what older ones say."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,20 @@ def test_a_run_is_extended_in_its_last_phase(tmp_path):
     with pytest.raises(InputError, match="stopped early"):
         folder.extend(20)
     assert json.loads(folder.config.read_text()) == config
+
+
+def test_a_summary_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path)
+    folder.write_summary({"reason": "finished"})
+
+    def half(path, text, **_):
+        path.write_bytes(text[:3].encode())
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OSError):
+        folder.write_summary({"reason": "time"})
+    assert folder.read_summary() == {"reason": "finished"} and list(tmp_path.iterdir()) == [folder.summary]
 
 
 def test_folders_that_are_no_runs(tmp_path):
