@@ -26,6 +26,7 @@ def test_a_run_that_goes_on_keeps_its_rows_to_the_digit_or_as_they_were(tmp_path
     made.start(0)
     made.add({"step": 1_234_567, "hours": 0.123456, "loss": 2.0})
     before = made.path.read_text()
+    assert "\n1234567,0.123456,2," in before
     made.start(1_234_567)
     assert made.path.read_text() == before and made.read()[0]["step"] == 1_234_567
 
