@@ -406,7 +406,7 @@ def _without_last_row(image, masks, rng):
             "255, got uint16, 256 to 256",
         ),
         (lambda c: data.load_image_gt(Rectangles(2), c, 1, augmentation=_without_last_row), "got .39, 60, 1."),
-        (lambda c: visualize.draw_detections(PICTURE[..., :2], BOX, MASK, [1], ["b", "a"]), r"got shape \(40, 60, 2\)"),
+        (lambda c: visualize.draw_detections(np.zeros((8, 8, 4), int), BOX, MASK, [1], ["b", "a"]), r"got shape .*4\)"),
         (
             lambda c: visualize.draw_detections(SQUARE, BOX, MASK, [1, 1], ["b", "a"]),
             r"expected 1, one a box, got \(2,\)",
