@@ -32,7 +32,6 @@ from muspipe.training.schedules import Schedule
 from muspipe.training.start import check_start, starting_preset
 from simulator.shared.files import atomic_path
 
-
 WATCHING = ("metrics_every", "tensorboard", "checkpoint_minutes")
 """Of TrainerOptions, those that a run keeps when it is taken up again."""
 

@@ -1,4 +1,4 @@
-"""Masks, molding, samples, batches, metrics and drawings with numbers that a person can verify."""
+"""Masks, molding, samples, batches and metrics with numbers that a person can verify."""
 
 import numpy as np
 import pytest
