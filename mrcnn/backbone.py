@@ -10,7 +10,6 @@ import keras
 from keras import layers, ops
 
 BLOCKS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
-FILTERS = (64, 128, 256, 512)
 
 
 @keras.saving.register_keras_serializable(package="mrcnn")
@@ -62,7 +61,7 @@ class FoldedConv2D(layers.Layer):
         return self.conv.compute_output_shape(input_shape)
 
 
-def conv_bn(x, filters, kernel, names, *, stride=1, padding="valid", train_bn=False, relu=None, folded=False):
+def conv_bn(x, filters, kernel, names, *, train_bn, stride=1, padding="valid", relu=None, folded=False):
     """Convolution, normalisation and, unless relu is None, an activation of that name.
 
     names: of the convolution and of the normalisation. folded: as a FoldedConv2D, if the normalisation is frozen.
@@ -116,20 +115,18 @@ def _block(x, stage, letter, filters, stride, train_bn):
     return layers.ReLU(name=f"res{stage}{letter}_out")(y)
 
 
-def stem(x, train_bn=False):
+def stem(x, train_bn):
     """Stage 1: image -> map of 64 channels, a quarter as high and wide."""
     x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
     x = conv_bn(x, 64, 7, ("conv1", "bn_conv1"), stride=2, train_bn=train_bn, relu="conv1_relu")
     return layers.MaxPooling2D(3, strides=2, padding="same", name="pool1")(x)
 
 
-def resnet(x, architecture, *, with_stem=True, train_bn=False, blocks=None, filters=FILTERS):
+def resnet(x, architecture, *, with_stem, train_bn, blocks, filters):
     """[C2, C3, C4, C5]. Without the stem, x is a map of any number of channels, and C2 has its height and width.
 
     blocks, filters: of stages 2 to 5; blocks None are the architecture's.
     """
-    if architecture not in BLOCKS:
-        raise ValueError(f"unknown backbone {architecture!r}; expected one of {tuple(BLOCKS)}")
     x = stem(x, train_bn) if with_stem else x
     maps = []
     for stage, (n_blocks, n_filters) in enumerate(zip(blocks or BLOCKS[architecture], filters, strict=True), start=2):

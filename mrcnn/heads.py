@@ -13,7 +13,7 @@ from mrcnn.boxes import apply_box_deltas_graph, clip_boxes_graph, norm_boxes_gra
 from mrcnn.nms import nms
 
 
-def class_head(pool_size, channels, n_classes, fc_size, train_bn=False):
+def class_head(pool_size, channels, n_classes, fc_size, train_bn):
     """Rows (N, pool, pool, channels) -> class logits (N, classes) and deltas (N, classes, 4)."""
     x = rows = keras.Input((pool_size, pool_size, channels), name="class_head_input")
     for i, kernel in ((1, pool_size), (2, 1)):
@@ -26,7 +26,7 @@ def class_head(pool_size, channels, n_classes, fc_size, train_bn=False):
     return keras.Model(rows, [logits, deltas], name="class_head")
 
 
-def mask_head(pool_size, channels, n_classes, train_bn=False, hidden=256):
+def mask_head(pool_size, channels, n_classes, train_bn, hidden):
     """Rows (N, pool, pool, channels) -> masks (N, 2 pool, 2 pool, classes), 0..1."""
     x = rows = keras.Input((pool_size, pool_size, channels), name="mask_head_input")
     for i in (1, 2, 3, 4):
@@ -65,7 +65,6 @@ def detect_boxes(rois, probabilities, deltas, windows, *, std_dev, min_confidenc
     A proposal's class is the most probable one, background included; min_confidence 0 keeps all but background. NMS
     runs within each class. As the limit per class equals that of the image, one pass over all classes is enough.
     """
-    n_rois = rois.shape[1]
     class_ids = ops.cast(ops.argmax(probabilities, axis=-1), "int32")
     scores = ops.max(probabilities, axis=-1)
     own = ops.take_along_axis(deltas, class_ids[..., None, None], axis=2)[:, :, 0]
@@ -74,9 +73,7 @@ def detect_boxes(rois, probabilities, deltas, windows, *, std_dev, min_confidenc
     valid = class_ids > 0
     if min_confidence:
         valid = ops.logical_and(valid, scores >= np.float32(min_confidence))
-    count = min(max_instances, n_rois)
-    kept, counts = nms(boxes, scores, nms_threshold, count, valid=valid, groups=class_ids)
+    kept, counts = nms(boxes, scores, nms_threshold, max_instances, valid=valid, groups=class_ids)
     columns = [boxes, ops.cast(class_ids, "float32")[..., None], scores[..., None]]
     rows = ops.take_along_axis(ops.concatenate(columns, axis=-1), kept[..., None], axis=1)
-    rows = ops.where(counts[..., None], rows, 0.0)
-    return ops.pad(rows, [(0, 0), (0, max_instances - count), (0, 0)])
+    return ops.where(counts[..., None], rows, 0.0)

@@ -27,19 +27,11 @@ def crop_and_resize(images, boxes, box_index, crop_shape):
 
 def roi_levels(boxes, image_shape):
     """Pyramid level 2..5 of each box (..., 4), int32; a box without area is of level 2."""
-    log2 = roi_log2(boxes, image_shape)
-    finite = ops.logical_and(log2 > -100, log2 < 100)
-    level = 4 + ops.cast(ops.round(ops.where(finite, log2, -2.0)), "int32")
-    return ops.clip(level, LEVELS[0], LEVELS[-1])
-
-
-def roi_log2(boxes, image_shape):
-    """log2 of the side of a box in units of 224 px; -1000 for a box without area."""
     area = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
     unit = np.float32(224.0) / np.sqrt(np.float32(image_shape[0] * image_shape[1]))
-    real = area > 0
-    log = ops.log(ops.sqrt(ops.where(real, area, 1.0)) / unit) / np.float32(math.log(2.0))
-    return ops.where(real, log, -1000.0)
+    log2 = ops.log(ops.sqrt(area) / unit) / np.float32(math.log(2.0))
+    level = 4 + ops.cast(ops.round(ops.where(area > 0, log2, -2.0)), "int32")
+    return ops.clip(level, LEVELS[0], LEVELS[-1])
 
 
 def pyramid_roi_align(maps, boxes, image_shape, crop_shape, box_index=None):
@@ -47,7 +39,7 @@ def pyramid_roi_align(maps, boxes, image_shape, crop_shape, box_index=None):
 
     maps: P2..P5, (B, H, W, C) each; image_shape (H, W, ...) [px] of the network's image.
     """
-    boxes = ops.stop_gradient(ops.cast(boxes, "float32"))
+    boxes = ops.cast(boxes, "float32")
     flat, per_image = boxes, None
     if box_index is None:
         per_image = boxes.shape[1]

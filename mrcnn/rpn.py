@@ -11,7 +11,7 @@ from mrcnn.boxes import apply_box_deltas_graph, clip_boxes_graph
 from mrcnn.nms import nms_sorted
 
 
-def rpn_model(channels, anchors_per_cell, anchor_stride, hidden=512):
+def rpn_model(channels, anchors_per_cell, anchor_stride, hidden):
     """Map (B, H, W, channels) -> logits (B, A, 2) as (background, foreground) and deltas (B, A, 4).
 
     A cell's anchors follow each other, the ratio varying fastest.
@@ -41,7 +41,7 @@ def propose(probabilities, deltas, anchors, count, nms_threshold, *, std_dev, pr
 
     probabilities (B, A, 2), deltas (B, A, 4), anchors (A, 4) or (B, A, 4). Highest probability first, zero-padded.
     """
-    scores, deltas = ops.stop_gradient(probabilities[..., 1]), ops.stop_gradient(deltas)
+    scores, deltas = probabilities[..., 1], ops.stop_gradient(deltas)
     anchors = ops.convert_to_tensor(anchors, "float32")
     limit = min(pre_nms_limit, scores.shape[1])
     _, best = ops.top_k(scores, limit)  # equal scores: the lower index first

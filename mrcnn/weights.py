@@ -18,7 +18,7 @@ import numpy as np
 from mrcnn.backbone import FoldedConv2D
 
 NESTED = ("rpn_model",)  # models stored as one group; the weights' names hold those of the inner layers
-IGNORED = ("top_level_model_weights", "anchors")
+IGNORED = ("anchors",)
 MAX_ATTRIBUTE_BYTES = 64000  # HDF5 limits attributes to 64 KiB; Keras splits longer lists into name0, name1, ..
 
 
@@ -94,9 +94,8 @@ def read_weights(path):
                 continue
             names = _read_names(root[group], "weight_names") or ()
             inner = {name.split("/")[-2] for name in names if "/" in name}
-            nested = group in NESTED or len(inner) > 1
             for name in names:
-                layer = name.split("/")[-2] if nested else group
+                layer = name.split("/")[-2] if len(inner) > 1 else group
                 arrays[f"{layer}/{name.split('/')[-1].partition(':')[0]}"] = root[group][name][()]
                 layers.add(layer)
     return arrays, layers
@@ -196,8 +195,6 @@ def _whole(path):
 
 def _write_names(group, attribute, names):
     array = np.array([name.encode() for name in names])
-    if not len(names):
-        array = np.array([], "S1")
     n_parts = -(-array.nbytes // MAX_ATTRIBUTE_BYTES)
     if n_parts <= 1:
         group.attrs[attribute] = array

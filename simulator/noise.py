@@ -47,5 +47,5 @@ class NoiseShape:
 def smoothing(side_px: int, sigma_px: float) -> np.ndarray:
     """float32 (side, side + 8): Gaussian smoothing of white noise along one axis that leaves its variance as it is."""
     distance = np.arange(side_px + 2 * MARGIN_PX) - MARGIN_PX - np.arange(side_px)[:, None]
-    weights = np.exp(-0.5 * (distance / max(sigma_px, 1e-3)) ** 2)
+    weights = np.exp(-0.5 * (distance / sigma_px) ** 2)
     return (weights / np.sqrt(np.sum(weights**2, axis=1, keepdims=True))).astype(np.float32)

@@ -153,6 +153,7 @@ def draw_scatterers(config: SimulationConfig, seed: int) -> Scatterers:
     renewal = rng.uniform(*settings.renewal)
     strength = rng.standard_normal((*shape, 2), dtype=np.float32) @ np.array([1, 1j], np.complex64)
     texture = gaussian_filter(rng.standard_normal(shape), [3.0 / step for step in settings.grid_mm])
+    texture -= texture.mean()  # in a small image it is far larger than the SD
     level_db = settings.texture_db * texture / max(texture.std(), 1e-12)
     for _ in range(rng.integers(settings.fasciae[0], settings.fasciae[1] + 1)):
         depth_mm = rng.random() * z_mm[-1] + rng.normal(0, 0.1) * (x_mm - x_mm.mean())

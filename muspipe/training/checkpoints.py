@@ -40,9 +40,8 @@ class Checkpoint(NamedTuple):
 def variables_of(model) -> list:
     """Everything that a step changes but the metrics and what is only watched, in an order that is the same in every
     process."""
-    watched = {id(variable) for metric in model.metrics for variable in metric.variables}
-    watched.add(id(getattr(model.optimizer, "gradient_norm", None)))
-    return [variable for variable in [*model.variables, *model.optimizer.variables] if id(variable) not in watched]
+    watched = getattr(model.optimizer, "gradient_norm", None)
+    return [variable for variable in [*model.variables, *model.optimizer.variables] if variable is not watched]
 
 
 def path_of(folder: Path, step: int) -> Path:
@@ -61,7 +60,7 @@ def save(folder: Path, step: int, model, state: dict) -> Path:
         file.attrs["state"] = json.dumps(state)
         file.attrs["sha256"] = _checksum(arrays, step, file.attrs["state"])
         for i, array in enumerate(arrays):
-            file.create_dataset(str(i), data=_storable(array))
+            file.create_dataset(str(i), data=array)
     for old in sorted(folder.glob("step-*.h5"))[:-KEPT]:
         old.unlink()
     return path
@@ -99,7 +98,7 @@ def restore(model, arrays: list[np.ndarray]) -> None:
             "of other shapes; was it made by another version?"
         )
     for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array.astype(variable.dtype) if variable.dtype != "bfloat16" else array)
+        variable.assign(array)
 
 
 def check_space(folder: Path, model) -> None:
@@ -110,13 +109,9 @@ def check_space(folder: Path, model) -> None:
         raise OSError(f"{folder}: a checkpoint needs {needed / 1e6:.0f} MB, the disk has {free / 1e6:.0f} MB left")
 
 
-def _storable(array):
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
-
-
 def _checksum(arrays, step, state):
     digest = hashlib.sha256(f"{step} {state}".encode())
-    for array in map(_storable, arrays):
+    for array in arrays:
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -83,7 +83,7 @@ def read_columns(path) -> list[str]:
 
 def _lines(path):
     with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        return list(csv.reader(line.replace("\0", "") for line in file)) or [[]]
+        return list(csv.reader(file)) or [[]]
 
 
 def joined_histories(runs) -> tuple[list[dict], list[tuple[float, str]]]:

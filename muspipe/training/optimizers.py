@@ -17,13 +17,11 @@ class _Watched:
             return
         super().build(variables)
         # with several devices each would write it
-        options = {"dtype": "float32", "aggregation": "only_first_replica"}
-        self.gradient_norm = self.add_variable((), name="gradient_norm", **options)
+        self.gradient_norm = self.add_variable((), name="gradient_norm", aggregation="only_first_replica")
 
     def apply(self, grads, trainable_variables=None):
-        grads = list(grads)
         super().apply(grads, trainable_variables)
-        squares = [ops.sum(ops.square(ops.cast(grad, "float32"))) for grad in grads if grad is not None]
+        squares = [ops.sum(ops.square(grad)) for grad in grads if grad is not None]
         self.gradient_norm.assign(ops.sqrt(sum(squares)))
 
 

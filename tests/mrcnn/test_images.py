@@ -1,4 +1,4 @@
-"""Masks, molding, samples, batches, metrics and drawings with numbers that a person can verify."""
+"""Masks, molding, samples, batches and metrics with numbers that a person can verify."""
 
 import numpy as np
 import pytest
@@ -144,6 +144,32 @@ def test_positives_take_at_most_half_of_the_budget(config):
     assert not deltas.any()  # each of these anchors is its own box
 
 
+def test_overlaps_that_just_reach_a_threshold():
+    """70 and 30 of an anchor's 100 px, 1 of 1000 px in a crowd; the last two anchors are the boxes' own."""
+    anchors = np.array([[0, 0, 10, 10], [0, 20, 10, 30], [0, 40, 20, 90], [0, 0, 10, 7], [0, 20, 10, 23]])
+    match, _ = rpn_targets.match_anchors(anchors, anchors[3:], np.array([[0, 40, 1, 41]]))
+    assert match.tolist() == [1, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("box", [[10, 0, 20, 10], [-10, 0, 0, 10], [0, 10, 10, 20], [0, -10, 10, 0]])
+def test_an_anchor_that_a_box_only_touches_is_background(box):
+    match, _ = rpn_targets.match_anchors(np.array([[0, 0, 10, 10]]), np.array([box]), np.zeros((0, 4)))
+    assert match.tolist() == [-1]
+
+
+def test_rows_of_padding_are_neither_objects_nor_crowds(config):
+    anchors = np.array([[0, 0, 10, 10], [20, 20, 30, 30]])
+    match, _ = rpn_targets.build_rpn_targets(anchors, [1, 0], anchors, config, np.random.default_rng(0))
+    assert match.tolist() == [1, -1]
+
+
+def test_one_anchor_beyond_the_budget_is_dropped(config):
+    anchors = np.arange(17)[:, None] * 20 + np.array([0, 0, 10, 10])
+    nothing = np.zeros(0, int), np.zeros((0, 4))
+    match, _ = rpn_targets.build_rpn_targets(anchors, *nothing, config, np.random.default_rng(0))
+    assert np.count_nonzero(match == -1) == 16
+
+
 def test_targets_lead_from_anchors_to_boxes(config):
     from mrcnn.boxes import apply_box_deltas
 
@@ -277,25 +303,8 @@ def test_a_detection_takes_the_ground_truth_it_overlaps_most():
     assert metrics.compute_matches(*arguments, iou_threshold=0.3, score_threshold=0.7)[1].tolist() == [-1]
 
 
-def test_drawing_shows_every_detection():
-    image = np.full((40, 60, 3), 100, np.uint8)
-    both = np.stack([rectangle((40, 60), 5, 5, 20, 20), rectangle((40, 60), 10, 30, 35, 55)], -1)
-    figure = visualize.draw_detections(
-        image, masks.extract_bboxes(both), both, [1, 2], ["background", "disc", "square"], [0.9, 0.8]
-    )
-    axes = figure.axes[0]
-    assert [text.get_text() for text in axes.texts] == ["disc 0.90", "square 0.80"] and len(axes.patches) == 2
-    assert len(axes.collections) == 2  # outlines
-    shown = axes.images[0].get_array()
-    assert np.allclose(shown[0, 0], 100 / 255) and not np.allclose(shown[10, 10], 100 / 255)
-    assert not np.allclose(shown[10, 10], shown[30, 50])
-    nothing = visualize.draw_detections(
-        image[..., 0].astype(int), np.zeros((0, 4)), np.zeros((40, 60, 0), bool), [], []
-    )
-    assert not nothing.axes[0].texts
-
-
 MASK, BOX, PICTURE = np.ones((8, 8, 1), bool), np.array([[0, 0, 8, 8]]), np.zeros((40, 60, 3), np.uint8)
+SQUARE = PICTURE[:8, :8]
 
 
 class Wrong(Rectangles):
@@ -353,6 +362,14 @@ def _without_last_row(image, masks, rng):
             "255, got uint16, 256 to 256",
         ),
         (lambda c: data.load_image_gt(Rectangles(2), c, 1, augmentation=_without_last_row), "got .39, 60, 1."),
+        (lambda c: visualize.draw_detections(np.zeros((8, 8, 4), int), BOX, MASK, [1], ["b", "a"]), r"got shape .*4\)"),
+        (
+            lambda c: visualize.draw_detections(SQUARE, BOX, MASK, [1, 1], ["b", "a"]),
+            r"expected 1, one a box, got \(2,\)",
+        ),
+        (lambda c: visualize.draw_detections(SQUARE, BOX, MASK, [1], ["b", "a"], [1, 1]), r"expected 1.* and \(2,\)"),
+        (lambda c: visualize.draw_detections(SQUARE, BOX, MASK, [2], ["b", "a"]), "expected 0 to 1, got 2"),
+        (lambda c: visualize.draw_detections(SQUARE, BOX, MASK, [-1], ["b", "a"]), "expected 0 to 1, got -1"),
     ],
 )
 def test_bad_input_is_refused(config, call, message):

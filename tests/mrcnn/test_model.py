@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from mrcnn import Config, MaskRCNN, checks, training_losses, weights
+from mrcnn.anchors import config_anchors
+from mrcnn.backbone import FoldedConv2D, FrozenBatchNormalization
 from mrcnn.config import LOSS_NAMES
 from mrcnn.model import leaf_layers
 from mrcnn.stage_outputs import INPUT_NAMES
@@ -143,6 +145,15 @@ def test_pictures_that_are_not_resized_may_have_any_size(tiny_config, mode):
         model.detect_molded(np.zeros((64, 64, 3)), np.zeros((1, 14)))
 
 
+@pytest.mark.parametrize("kind", [None, False])
+def test_all_normalisations_are_of_the_kind_that_was_asked_for(tiny_config, kind):
+    """Frozen ones of the mask head are computed with their convolutions."""
+    model = MaskRCNN(tiny_config(TRAIN_BN=kind))
+    assert {layer.train_bn for layer in leaf_layers(model) if isinstance(layer, FrozenBatchNormalization)} == {kind}
+    folded = [layer.conv.name for layer in model.mask_head.layers if isinstance(layer, FoldedConv2D)]
+    assert folded == ([] if kind is None else [f"mrcnn_mask_conv{i}" for i in (1, 2, 3, 4)])
+
+
 def test_set_trainable(tiny_config):
     model = MaskRCNN(tiny_config())
     n_all = len(model.trainable_variables)
@@ -217,7 +228,15 @@ def test_bad_options_are_refused(tiny_config, options, message):
         ("input_image", lambda x: x[..., :2], r"64, 64, 3.*64, 64, 2"),
         ("input_gt_masks", lambda x: x[..., :7], "as many as boxes"),
         ("input_gt_boxes", lambda x: x + 60, "inside an image of 64 x 64"),
-        ("input_gt_class_ids", lambda x: x * 2, "NUM_CLASSES"),
+        ("input_gt_class_ids", lambda x: np.full_like(x, 2), "below NUM_CLASSES = 2, got 2"),
+        ("input_gt_class_ids", lambda x: np.full_like(x, -2), "below NUM_CLASSES = 2, got 2"),
+        ("input_gt_class_ids", lambda x: x[:, 1:], "a class id an instance"),
+        ("input_gt_boxes", lambda x: x[:, 1:], "a box an instance"),
+        ("input_gt_masks", lambda x: x[:, 1:], "a mask an instance"),
+        ("input_rpn_match", lambda x: x[:, 1:], "one value an anchor"),
+        ("input_rpn_match", lambda x: x[..., 0], "input_rpn_match: expected shape"),
+        ("input_rpn_bbox", lambda x: x[:, 1:], "deltas of the positive anchors"),
+        ("input_image_meta", lambda x: x[:, 1:], "a meta vector an image"),
         ("input_rpn_match", None, "missing.*input_rpn_match"),
     ],
 )
@@ -229,6 +248,32 @@ def test_bad_inputs_are_refused(model, make_batch, name, change, message):
     with pytest.raises(ValueError, match=message):
         checks.check_values(batch, model.config)
         checks.check_inputs(batch, model.config, "training")
+
+
+def test_inputs_that_a_model_takes(tiny_config):
+    config = tiny_config(IMAGE_SHAPE=(64, 96, 3), RPN_ANCHOR_STRIDE=2, USE_RPN_ROIS=False, USE_MINI_MASK=False)
+    shapes = checks.expected_shapes(config, "training")
+    assert shapes["input_rpn_match"][0] == (None, len(config_anchors(config)), 1)
+    assert shapes["input_gt_masks"][0] == (None, 64, 96, config.MAX_GT_INSTANCES)
+    assert shapes["input_rois"][0] == (None, None, 4) and shapes["input_image"][0] == (None, 64, 96, 3)
+    assert set(checks.expected_shapes(config, "inference")) == set(INFERENCE)
+    assert set(checks.expected_shapes(config, "inference", with_stem=True)) == {"input_image_meta"}
+    checks.check_values([], config)  # a data set gives nothing to look at
+    unknown = {
+        "input_image": keras.KerasTensor((None, None, None, 3)),
+        "input_image_meta": keras.KerasTensor((2, None)),
+    }
+    checks.check_inputs(unknown, config, "inference")
+
+
+@pytest.mark.parametrize(
+    "box", [(-1, 0, 5, 5), (0, -1, 5, 5), (0, 0, 11, 5), (0, 0, 5, 21), (5, 0, 4, 5), (0, 5, 5, 4)]
+)
+def test_boxes_beyond_the_image_or_turned_over_are_refused(box):
+    good = [(0, 0, 10, 20), (10, 20, 10, 20)]
+    checks.check_boxes("rois", good, (10, 20))
+    with pytest.raises(ValueError, match=rf"rois: .*image of 10 x 20 px, got \[{', '.join(map(str, box))}\]"):
+        checks.check_boxes("rois", [*good, box], (10, 20))
 
 
 def test_config():

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from mrcnn import boxes, heads, losses, nms, roi_align, targets
-from mrcnn.backbone import FrozenBatchNormalization
+from mrcnn import Config, boxes, heads, losses, nms, roi_align, rpn, targets
+from mrcnn.anchors import config_anchors
+from mrcnn.backbone import FoldedConv2D, FrozenBatchNormalization, conv_bn, leaf_layers
 
 
 def greedy(box, score, threshold, groups):
@@ -53,17 +54,85 @@ def test_roi_align_reads_a_ramp():
     assert cropped[1, 1, :, 0].tolist() == [4, 6, 8, 0, 0]  # outside: 0
 
 
-def test_roi_levels_at_paper_scale():
-    side = np.array([224, 112, 448, 20, 900, 0], np.float32) / 1024
-    box = np.stack([side * 0, side * 0, side, side], -1)
-    assert ops.convert_to_numpy(roi_align.roi_levels(ops.convert_to_tensor(box), (1024, 1024))).tolist() == [
-        4,
-        3,
-        5,
-        2,
-        5,
-        2,
-    ]
+@pytest.mark.parametrize("shape", [(1024, 1024), (512, 2048)])
+def test_roi_levels_at_paper_scale(shape):
+    side = np.array([224, 112, 448, 20, 900, 0], np.float32)
+    box = np.stack([side * 0, side * 0, side / shape[0], side / shape[1]], -1)
+    box = np.concatenate([box, [[0.5, 0, 0.1, 1], [0, 0, np.nan, 1]]])  # turned over; none
+    levels = ops.convert_to_numpy(roi_align.roi_levels(ops.convert_to_tensor(box, "float32"), shape))
+    assert levels.tolist() == [4, 3, 5, 2, 5, 2, 2, 2]
+
+
+def test_pooling_reads_the_map_of_a_boxs_level_and_image():
+    """Nothing is square, neither maps nor samples."""
+    rng = np.random.default_rng(3)
+    maps = [ops.convert_to_tensor(rng.normal(size=(2, 3 * n, 5 * n, 2)).astype(np.float32)) for n in (8, 4, 2, 1)]
+    sides = np.array([0.1, 0.4, 0.9, 0.2, 0.6], np.float32)
+    box = np.stack([sides * 0, sides / 9, sides, sides * 10 / 9], -1)
+    box = np.stack([box, box[::-1]])
+    pooled = ops.convert_to_numpy(roi_align.pyramid_roi_align(maps, box, (480, 800), (2, 3)))
+    levels = ops.convert_to_numpy(roi_align.roi_levels(ops.convert_to_tensor(box), (480, 800)))
+    assert set(levels.flat) == {2, 3, 4, 5}
+    for (image, i), level in np.ndenumerate(levels):
+        alone = roi_align.crop_and_resize(maps[level - 2], box[image, i : i + 1], np.array([image]), (2, 3))
+        np.testing.assert_allclose(pooled[image, i], ops.convert_to_numpy(alone)[0], atol=1e-5)
+
+
+def test_samples_are_of_the_maps_precision():
+    for given, expected in (("bfloat16", "bfloat16"), ("float16", "float16"), ("bool", "float32")):
+        image, box = ops.ones((1, 4, 4, 1), given), np.array([[0, 0, 1, 1]], np.float32)
+        cropped = roi_align.crop_and_resize(image, box, np.zeros(1, int), (2, 2))
+        assert keras.backend.standardize_dtype(cropped.dtype) == expected
+
+
+@pytest.mark.parametrize(("crop_shape", "expected"), [((14, 14), [8, 2]), ((50, 50), [1] * 10)])
+def test_boxes_in_pieces(crop_shape, expected):
+    boxes, pieces = np.arange(80).reshape(2, 10, 4), []
+    joined = roi_align.in_pieces(lambda some: pieces.append(some.shape[1]) or 2 * some, boxes, crop_shape)
+    assert pieces == expected
+    np.testing.assert_array_equal(ops.convert_to_numpy(joined), 2 * boxes)
+
+
+def test_an_rpn_of_a_stride_has_the_anchors_of_its_config():
+    config = Config(IMAGE_SHAPE=(64, 128, 3), RPN_ANCHOR_STRIDE=2)
+    anchors = config_anchors(config)
+    model = rpn.rpn_model(3, config.anchors_per_cell, config.RPN_ANCHOR_STRIDE, hidden=2)
+    maps = [ops.ones((2, *shape, 3)) for shape in config.feature_shapes]
+    _, probabilities, deltas = rpn.apply_rpn(model, maps, len(anchors))
+    assert probabilities.shape == (2, len(anchors), 2) and deltas.shape == (2, len(anchors), 4)
+
+
+def some_proposals(anchors, probabilities, deltas):
+    rest = {"std_dev": (0.1, 0.1, 0.2, 0.2), "pre_nms_limit": 5}
+    return rpn.propose(probabilities, deltas, anchors, 4, 0.7, **rest)
+
+
+def given_proposals():
+    rng = np.random.default_rng(4)
+    corner = rng.uniform(0, 0.5, (2, 9, 2))
+    anchors = np.concatenate([corner, corner + 0.3], -1).astype(np.float32)
+    foreground = rng.uniform(size=(2, 9))
+    probabilities = np.stack([1 - foreground, foreground], -1).astype(np.float32)
+    return anchors, *(ops.convert_to_tensor(x, "float32") for x in (probabilities, rng.normal(size=(2, 9, 4))))
+
+
+def test_anchors_may_be_each_images_own():
+    anchors, probabilities, deltas = given_proposals()
+    both = ops.convert_to_numpy(some_proposals(anchors, probabilities, deltas))
+    for i in range(2):
+        alone = some_proposals(anchors[i], probabilities[i : i + 1], deltas[i : i + 1])
+        np.testing.assert_allclose(both[i], ops.convert_to_numpy(alone)[0], atol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes its gradients with TensorFlow")
+def test_proposals_have_no_gradient():
+    import tensorflow as tf
+
+    anchors, *given = given_proposals()
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        total = tf.reduce_sum(some_proposals(anchors, *given))
+    assert tape.gradient(total, given) == [None, None]
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes its gradients with TensorFlow")
@@ -99,6 +168,41 @@ def test_frozen_normalisation_does_not_move():
     free = FrozenBatchNormalization(train_bn=None)
     free(x, training=True)
     assert ops.convert_to_numpy(free.moving_mean).any()
+    for made in (layer, free):
+        assert FrozenBatchNormalization.from_config(made.get_config()).train_bn == made.train_bn
+
+
+@pytest.mark.parametrize("more", [{"padding": "same"}, {"stride": 2}])
+def test_a_folded_convolution_is_one_and_its_normalisation(more):
+    rng = np.random.default_rng(5)
+    x, outputs = ops.convert_to_tensor(rng.normal(size=(2, 7, 9, 3)), "float32"), []
+    variances = rng.uniform(1e-4, 1, 4)  # as small as what is added to them
+    weights = [rng.normal(size=(3, 3, 3, 4)), *rng.normal(size=(4, 4)), variances]
+    for folded in (False, True):
+        picture = keras.Input((7, 9, 3))
+        names = f"conv{folded}", f"norm{folded}"
+        model = keras.Model(picture, conv_bn(picture, 4, 3, names, train_bn=False, folded=folded, **more))
+        for variable, value in zip([v for layer in leaf_layers(model) for v in layer.weights], weights, strict=True):
+            variable.assign(value)
+        outputs.append(ops.convert_to_numpy(model(x, training=True)))
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-4, atol=1e-4)
+
+
+def test_a_folded_convolution_is_folded_in_float32_and_computed_as_the_policy_says():
+    """A bias of 300.5 and a mean of 300 are the same in bfloat16; what is between them is the output."""
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        x = keras.Input((4, 4, 1))
+        model = keras.Model(x, conv_bn(x, 1, 3, ("conv", "norm"), train_bn=False, folded=True))
+    finally:
+        keras.config.set_dtype_policy(before)
+    (folded,) = (layer for layer in model.layers if isinstance(layer, FoldedConv2D))
+    folded.conv.bias.assign([300.5])
+    folded.norm.moving_mean.assign([300])
+    out = model(np.zeros((1, 4, 4, 1), np.float32))
+    assert keras.backend.standardize_dtype(out.dtype) == "bfloat16"
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(out, "float32")), 0.5, rtol=1e-2)
 
 
 def one_image_targets(seed):
@@ -138,7 +242,7 @@ def test_detections_of_two_classes_do_not_suppress_each_other():
         ops.zeros((1, 3, 3, 4)),
         ops.convert_to_tensor([[0, 0, 1, 1.0]]),
         std_dev=(1, 1, 1, 1),
-        min_confidence=0.5,
+        min_confidence=0.7,  # the last is just so sure
         nms_threshold=0.3,
         max_instances=5,
     )

@@ -128,7 +128,7 @@ def test_data_generator(dataset):
     assert inputs["input_gt_class_ids"].tolist() == [[1, 0, 0]]
 
 
-def test_training_and_detection(dataset, tmp_path):
+def test_training_and_detection(dataset, tmp_path, monkeypatch):
     """Train the heads, save, load in inference mode, detect, score, draw."""
     config = BlocksConfig()
     model = modellib.MaskRCNN(mode="training", config=config)
@@ -165,6 +165,7 @@ def test_training_and_detection(dataset, tmp_path):
     )
     assert 0 <= ap <= 0.5 and len(precisions) == n + 2 and overlaps.shape == (n, 2)  # "tall" is never found
     axes = plt.figure().add_subplot()
+    monkeypatch.setattr(plt, "show", lambda: pytest.fail("axes of one's own are shown by their owner"))
     visualize.display_instances(
         image, r["rois"], r["masks"], r["class_ids"], dataset.class_names, r["scores"], ax=axes, title="found"
     )

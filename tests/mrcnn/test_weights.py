@@ -57,7 +57,7 @@ def test_keys_of_the_resnet101_file(tmp_path):
     arrays, layers = weights.read_weights(tmp_path / "coco.h5")
     expected = json.loads((PARITY / "layout_resnet101.json").read_text())
     assert {key: list(array.shape) for key, array in arrays.items()} == expected
-    assert {"mrcnn_bbox", "rpn_conv_shared", "rpn_model"} <= layers
+    assert {*HEADS, "rpn_conv_shared", "rpn_model"} <= layers
 
 
 def datasets(group):
@@ -113,6 +113,8 @@ def test_written_layout(tmp_path):
     """Groups and names of the public files; the RPN's layers are in one group."""
     weights.save_weights(SmallHeads(), tmp_path / "w.h5")
     with h5py.File(tmp_path / "w.h5") as file:
+        # without these it would be read as one of Keras 1
+        assert (file.attrs["backend"], file.attrs["keras_version"]) == ("tensorflow", "2.1.6")
         assert {b"conv1", b"rpn_model", b"mrcnn_class_bn1"} <= set(file.attrs["layer_names"])
         assert b"rpn_conv_shared" not in file.attrs["layer_names"]
         assert [*file["mrcnn_class_bn1"].attrs["weight_names"]] == [
@@ -132,6 +134,7 @@ def test_layout_of_a_whole_model_is_the_public_one(tmp_path):
     with h5py.File(tmp_path / "w.h5") as file:
         groups = [name.decode() for name in file.attrs["layer_names"]]
         got = {g: {n.decode(): file[g][n].shape for n in file[g].attrs["weight_names"]} for g in groups}
+    assert set(HEADS) <= set(got)  # one has no weights, but may be excluded too
     got = {group: stored for group, stored in got.items() if stored}
     assert {g: list(s) for g, s in got.items()} == {g: list(s) for g, s in expected.items()}
     assert {g for g in got if got[g] != expected[g]} == {"mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask"}
@@ -156,7 +159,7 @@ def test_other_classes(tmp_path):
     with pytest.raises(ValueError, match=r"mrcnn_class_logits/kernel expected \(3, 2\) received \(3, 5\)"):
         weights.load_weights(model, tmp_path / "w.h5")
     assert all(np.array_equal(value, before[key]) for key, value in values(model).items())
-    report = weights.load_weights(model, tmp_path / "w.h5", exclude=["mrcnn_class_logits"])
+    report = weights.load_weights(model, tmp_path / "w.h5", exclude="mrcnn_class_logits")
     assert report.complete and report.excluded == ["mrcnn_class_logits/kernel", "mrcnn_class_logits/bias"]
     assert np.array_equal(values(model)["mrcnn_class_logits/kernel"], before["mrcnn_class_logits/kernel"])
     assert not np.array_equal(values(model)["conv1/kernel"], before["conv1/kernel"])
@@ -193,9 +196,53 @@ def test_layers_that_are_called_otherwise(tmp_path):
     names = {"conv3d_7/kernel": "conv1/kernel"}
     report = weights.load_weights(SmallHeads(), tmp_path / "w.h5", allow_missing=True, names=names)
     assert report.missing == ["conv1/bias"] and report.unused == ["conv3d_7/bias"]
+    with pytest.raises(ValueError, match="exclude: expected names of layers, got 'conv3d_7'"):  # it is conv1 now
+        weights.load_weights(SmallHeads(), tmp_path / "w.h5", names={"conv3d_7": "conv1"}, exclude=["conv3d_7"])
     for wrong, message in (({"conv3d_8": "conv1"}, "did you mean 'conv3d_7'"), ({"conv3d_7": "rpn_class_raw"}, "two")):
         with pytest.raises(ValueError, match=message):
             weights.load_weights(SmallHeads(), tmp_path / "w.h5", names=wrong)
+
+
+@pytest.mark.parametrize("kind", ["missing", "unused", "other_shape"])
+def test_a_report_names_the_first_five_of_each_kind(kind):
+    keys = [("k0", (1,), (2,))] if kind == "other_shape" else ["k0"]
+    report = weights.LoadReport(matched=["a"] * 7, excluded=["b", "c"], **{kind: keys})
+    assert not report.complete
+    assert str(report).startswith("7 weights loaded, 2 excluded\n1 ") and str(report).count("k0") == 1
+    of_five, of_six = (
+        str(weights.LoadReport(missing=[f"k{i}" for i in range(n)])).partition("the file: ")[2] for n in (5, 6)
+    )
+    assert (of_five, of_six) == ("k0, k1, k2, k3, k4", "k0, k1, k2, k3, k4, ..")
+
+
+def test_files_of_other_versions_of_keras_2(tmp_path):
+    """A whole saved model; layers that were numbered anew, nested twice, or without a scope; anchors, if listed."""
+    given = {
+        "conv1": ["conv1_4/kernel:0", "conv1_4/bias:0"],
+        "model_1": ["outer/a/kernel:0", "outer/b/kernel:0"],
+        "mine": ["scale:0"],
+        "anchors": ["anchors/Variable:0"],
+        "add": None,
+    }
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        root = file.create_group("model_weights")
+        root.attrs["layer_names"] = [*given]
+        for group, names in given.items():
+            stored = root.create_group(group)
+            for name in names or ():
+                stored[name] = np.ones(2)
+            if names is not None:
+                stored.attrs["weight_names"] = names
+    arrays, layers = weights.read_weights(tmp_path / "w.h5")
+    assert set(arrays) == {"conv1/kernel", "conv1/bias", "a/kernel", "b/kernel", "mine/scale"}
+    assert layers == {*given, "a", "b"}
+
+
+def test_two_layers_of_one_name_are_refused(tmp_path):
+    """Those of the RPN go by their own names."""
+    with pytest.raises(ValueError, match="two weights of the model are called 'rpn_class_raw/kernel'"):
+        weights.save_weights(SmallHeads(first="rpn_class_raw"), tmp_path / "w.h5")
+    assert not any(tmp_path.iterdir())
 
 
 def test_files_of_something_else(tmp_path):
@@ -225,3 +272,5 @@ def test_a_broken_save_leaves_the_old_file(tmp_path):
     with pytest.raises((OSError, RuntimeError, ValueError)):
         weights.save_weights(SmallHeads(first="c" * 70000), path)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["w.h5"]
+    weights.save_weights(SmallHeads(first="conv0"), path)
+    assert path.read_bytes() != before

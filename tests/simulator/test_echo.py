@@ -1,19 +1,14 @@
-"""Scenario echo: shapes, dragging, amplitudes, motion, speckle and noise, each against numbers of its own."""
+"""Scenario echo: shapes, dragging, amplitudes and motion, each against numbers of its own."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from simulator import SimulationConfig, simulate
 from simulator.activity import concurrent_firings
-from simulator.iq import iq
 from simulator.motion import motion_components
-from simulator.noise import MARGIN_PX, NoiseShape, smoothing
 from simulator.outlines import draw_tissue, muscle_share, relative_radius, still_layers_mm
-from simulator.shared.errors import InputError
-from simulator.speckle import _cells, pixel_weights, reach_px, samples_mm, scatterers_of, speckle_of, window_weights
 
 
 def echo(seed=1, *, tissue=None, motion=None, echo=None, **changes):
@@ -171,112 +166,6 @@ def test_a_pulse_is_local_and_regular():
     np.testing.assert_allclose(pulse[:200], pulse[200:], atol=1e-4)
 
 
-# Speckle
-
-
-def test_motion_that_is_the_same_everywhere_is_seen_as_it_is():
-    """conj(IQ) (PSF * a p) is |IQ|^2 p where p is constant."""
-    seen = speckle_of(echo()).image(np.ones((1, 64, 64), np.float32))[0]
-    np.testing.assert_allclose(seen, 1, atol=0.03)
-
-
-def test_the_shortcut_agrees_with_the_full_echo_model():
-    """Same speckle, no noise: at least 25 dB, where the speckle's own error is 13 dB."""
-    sequence = echo(0, motion=STILL, n_units=10)
-    echoes = iq(sequence)
-    assert echoes.shape == (400, 133, 401) and echoes.dtype == np.complex64
-    full, shortcut = _velocity(sequence, echoes), sequence.render()
-    true = np.einsum("chw,ct->hwt", *sequence.moving_components, optimize=True)
-    assert _snr_db(full, full - shortcut) > 25
-    assert 8 < _snr_db(true, true - shortcut) < 18
-
-
-def test_noise_of_the_shortcut_is_that_of_the_full_model():
-    sequence = echo(0, motion=STILL, n_units=2, n_frames=150, echo={"renewal": (0, 0)})
-    noise = _velocity(sequence, iq(sequence, 15)) - _velocity(sequence, iq(sequence))
-    shaped = sequence.render(15) - sequence.render()
-    assert noise.std() == pytest.approx(shaped.std(), rel=0.1)
-    assert np.corrcoef(np.log(noise.std(axis=2)).ravel(), np.log(shaped.std(axis=2)).ravel())[0, 1] > 0.9
-    for values in (noise, shaped):  # differenced: -0.5, less where noise meets noise
-        assert -0.5 < np.mean(values[..., 1:] * values[..., :-1]) / values.var() < -0.3
-
-
-def test_renewed_scatterers_are_noise_in_both_models():
-    """Echoes without any other noise, of tissue that does not move."""
-    parts = {"n_units": 0, "n_frames": 60, "height_px": 24, "width_px": 24}
-    config = SimulationConfig.scenario("echo", **parts, motion=None)
-    config = dataclasses.replace(config, echo=dataclasses.replace(config.echo, renewal=(0.002, 0.002)))
-    sequence = simulate(config, 1)
-    full, shortcut = _velocity(sequence, iq(sequence, 100)), sequence.render(100)
-    assert np.sqrt(np.median(full**2)) == pytest.approx(np.sqrt(np.median(shortcut**2)), rel=0.25)
-
-
-def test_velocity_is_interpolated_between_pixels():
-    weights = pixel_weights(np.array([0.0, 0.3125, 0.625, 39.9]), 64, 0.625)
-    np.testing.assert_allclose(weights[:, :3], [[1, 0, 0], [1, 0, 0], [0.5, 0.5, 0], [0, 0, 0]], atol=1e-6)
-    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-6)
-
-
-def test_patterns_are_shared():
-    own = [speckle_of(echo(seed)) for seed in range(4)]
-    assert len({id(speckle) for speckle in own}) == 4
-    shared = [speckle_of(echo(seed, echo={"patterns": 1})) for seed in range(4)]
-    assert len({id(speckle) for speckle in shared}) == 1
-
-
-def test_iq_needs_echoes():
-    with pytest.raises(InputError, match="scenario echo"):
-        iq(simulate(SimulationConfig.scenario("paper", n_units=2), 1))
-
-
-def test_iq_of_nothing_that_moves_stands_still():
-    config = SimulationConfig.scenario("echo", n_units=0, n_frames=2, height_px=20, width_px=20, motion=None)
-    echoes = iq(simulate(config, 1))
-    assert np.abs(echoes).max() > 0
-    np.testing.assert_array_equal(echoes[:, :, 1:], echoes[:, :, :-1])
-
-
-def test_fine_pixels_see_as_far_as_coarse_ones():
-    """In mm: windows and point spread do not shrink with the pixels."""
-    coarse, fine = (SimulationConfig.scenario("echo", pixel_mm=pixel_mm) for pixel_mm in (0.625, 0.3125))
-    assert reach_px(coarse) == (3, 5) and reach_px(fine) == (6, 10)
-    small = {"n_frames": 12, "height_px": 24, "width_px": 24, "diameter_mm": (2.5, 3.5)}
-    sequence = simulate(SimulationConfig.scenario("echo", n_units=2, pixel_mm=0.25, motion=None, **small), 0)
-    full = _velocity(sequence, iq(sequence))
-    assert _snr_db(full, full - sequence.render()) > 20
-
-
-# Noise
-
-
-# Noise
-
-
-def test_shaped_noise_has_its_sd_its_neighbours_and_its_lag():
-    sd = np.full((20, 24), 2.0, np.float32)
-    sd[:, 12:] = 0.5
-    shape = NoiseShape(sd, (1.0, 0.001), lag=1.0)
-    white = np.random.default_rng(0).standard_normal((*shape.white_shape, 4001), dtype=np.float32)
-    noise = shape.of(white)
-    assert noise.shape == (20, 24, 4000)
-    np.testing.assert_allclose(noise.std(axis=2), sd, rtol=0.06)
-    assert np.mean(noise[1:] * noise[:-1]) / np.mean(noise**2) == pytest.approx(np.exp(-0.25), abs=0.02)  # 1 px apart
-    assert np.mean(noise[:, 1:12] * noise[:, :11]) / np.mean(noise[:, :12] ** 2) == pytest.approx(0, abs=0.02)
-    assert np.mean(noise[..., 1:] * noise[..., :-1]) / np.mean(noise**2) == pytest.approx(-0.5, abs=0.02)
-
-
-def test_smoothing_keeps_the_variance():
-    weights = smoothing(10, 1.3)
-    assert weights.shape == (10, 10 + 2 * MARGIN_PX)
-    np.testing.assert_allclose(np.sum(weights**2, axis=1), 1, rtol=1e-6)
-
-
-def test_noise_grows_with_the_echoes_noise():
-    sequence = echo(2, echo={"renewal": (0, 0)})
-    weak, strong = (speckle_of(sequence).noise(snr).sd for snr in (40, 20))
-    np.testing.assert_allclose(np.median(strong / weak), 10, rtol=0.02)
-
-
 # Whole sequences
 
 
@@ -291,53 +180,3 @@ def test_each_part_draws_for_itself():
     one, other = echo(4), echo(4, motion={"relative_rms": (1, 1)}, echo={"renewal": (0, 0)})
     for a, b in zip(one.unit_components, other.unit_components, strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-def _velocity(sequence, echoes):
-    """By autocorrelation of IQ (Z, X, T + 1): [mm/s] (H, W, T)."""
-    config, window_mm = sequence.config, scatterers_of(sequence).window_mm
-    rows, columns = (
-        window_weights(samples, side, config.pixel_mm, mm)
-        for samples, side, mm in zip(samples_mm(config), config.image_shape, window_mm, strict=True)
-    )
-    turned = echoes[:, :, 1:] * np.conj(echoes[:, :, :-1])
-    summed = np.einsum("wx,hxt->hwt", columns, np.einsum("hz,zxt->hxt", rows, turned, optimize=True), optimize=True)
-    return np.angle(summed) * 1540 * config.frame_rate_hz / (4 * np.pi * 7.8e6) * 1e3  # c PRF / (4 pi fc), in mm/s
-
-
-def _snr_db(signal, error):
-    return 10 * np.log10(np.mean(signal**2) / np.mean(error**2))
-
-
-def test_a_window_on_paper():
-    """Gaussian, of the SD of an even window of 2 mm: 2 / sqrt(12). At 1 mm from the middle exp(-1.5) are left."""
-    weights = window_weights(np.array([0.5, 1.5, 2.5]), 3, 1.0, 2.0)
-    np.testing.assert_allclose(weights[1, [0, 2]] / weights[1, 1], np.exp(-1.5), rtol=1e-6)
-    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-6)
-
-
-def test_samples_of_a_cell_on_paper():
-    """Point spread of 0.5 mm, and 2 w^2 of the window is as much squared: 0.5 sqrt(2 pi / 2) mm of samples of 0.1 mm in
-    both directions; a window that is hardly wider than a sample holds one."""
-    given = SimpleNamespace(
-        axial_sd_mm=0.5,
-        lateral_sd_mm=np.array([0.5, 0.5]),
-        window_mm=(np.sqrt(1.5), np.sqrt(1.5)),
-        settings=SimpleNamespace(grid_mm=(0.1, 0.1)),
-    )
-    np.testing.assert_allclose(_cells(given), 25 * np.pi)
-    given.window_mm = 0.01, 0.01
-    np.testing.assert_allclose(_cells(given), 1)
-
-
-def test_attenuation_and_focus_on_paper():
-    """0.5 dB/cm/MHz at 8 MHz, there and back: 8 dB a cm. At the focal length from the focus a beam is sqrt(2) wider."""
-    changes = {"attenuation_db_cm_mhz": (0.5, 0.5), "focus_mm": (20.0, 20.0), "centre_frequency_mhz": 8.0}
-    drawn = scatterers_of(echo(echo=changes | {"lateral_sd_mm": (0.4, 0.4), "focal_length_mm": 10.0}))
-    z_mm, growth = samples_mm(echo().config)[0], drawn.noise_growth
-    np.testing.assert_allclose(
-        10 * np.log10(np.interp([20.0, 30.0], z_mm, growth) / np.interp(10.0, z_mm, growth)), [8, 16], atol=0.02
-    )
-    assert growth.mean() == pytest.approx(1)
-    widths_mm = np.interp([10.0, 20.0, 30.0], z_mm, drawn.lateral_sd_mm)
-    np.testing.assert_allclose(widths_mm, [0.4 * np.sqrt(2), 0.4, 0.4 * np.sqrt(2)], atol=1e-3)

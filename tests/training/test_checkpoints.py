@@ -15,8 +15,8 @@ from muspipe.training.optimizers import SGD
 from muspipe.training.run_folder import RunFolder
 
 
-def model_of(width=2):
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(width)])
+def model_of(width=2, *more):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(width), *more])
     model.compile(optimizer=keras.optimizers.SGD(0.1, momentum=0.9), loss="mse")
     model.optimizer.build(model.trainable_variables)
     return model
@@ -43,21 +43,24 @@ def test_no_damage_to_a_checkpoint_is_overlooked_or_a_crash(tmp_path):
     path.write_bytes(whole[:100])
     checkpoints.set_aside(checkpoints.latest(tmp_path).damaged)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["step-000000001.h5", "step-000000002.h5.damaged"]
+    (tmp_path / "step-000000001.h5").write_bytes(whole[:100])
+    with pytest.raises(InputError, match="step-000000001.h5: damaged, and so is every other checkpoint"):
+        checkpoints.latest(tmp_path)
 
 
-@pytest.mark.parametrize("changed", ["state", "step", "shape"])
+@pytest.mark.parametrize("changed", ["state", "step", "format", "shape", "kind"])
 def test_whatever_else_was_changed_is_damage(tmp_path, changed):
     """The numbers are the same."""
     model = model_of()
     for step in (1, 2):
         path = checkpoints.save(tmp_path, step, model, {"n": step})
     with h5py.File(path, "r+") as file:
-        if changed == "shape":
+        if changed in ("shape", "kind"):
             kernel = file["0"][()]
             del file["0"]
-            file["0"] = kernel.reshape(kernel.shape[::-1])
+            file["0"] = kernel.reshape(kernel.shape[::-1]) if changed == "shape" else kernel.view(np.int32)
         else:
-            file.attrs[changed] = {"state": '{"n": 3}', "step": 3}[changed]
+            file.attrs[changed] = {"state": '{"n": 3}', "step": 3, "format": "muspipe checkpoint 2"}[changed]
     found = checkpoints.latest(tmp_path)
     assert (found.step, found.state, found.damaged) == (1, {"n": 1}, [str(path)])
 
@@ -72,11 +75,22 @@ def test_what_is_only_watched_is_not_kept():
 
 
 def test_the_last_two_are_kept(tmp_path):
-    model = model_of()
+    """Besides those that were set aside."""
+    model, folder = model_of(), tmp_path / "checkpoints"
+    checkpoints.save(folder, 3, model, {})
+    checkpoints.set_aside([str(checkpoints.path_of(folder, 3))])
     for step in (5, 60, 700):
-        checkpoints.save(tmp_path, step, model, {})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000060.h5", "step-000000700.h5"]
+        checkpoints.save(folder, step, model, {})
+    kept = ["step-000000003.h5.damaged", "step-000000060.h5", "step-000000700.h5"]
+    assert sorted(path.name for path in folder.iterdir()) == kept
     assert checkpoints.latest(tmp_path / "none") is None
+
+
+def test_one_that_could_not_be_written_is_not_there(tmp_path):
+    checkpoints.save(tmp_path, 1, model_of(), {})
+    with pytest.raises(TypeError):
+        checkpoints.save(tmp_path, 2, model_of(), {"n": object()})
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000001.h5"]
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
@@ -86,11 +100,13 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
 
 
 def test_everything_that_a_step_changes_is_restored(tmp_path):
-    model, data = model_of(), (np.ones((2, 3), np.float32), np.ones((2, 2), np.float32))
+    """What is counted of batches and drawn at random, too."""
+    between = keras.layers.BatchNormalization(), keras.layers.Dropout(0.5)
+    model, data = model_of(8, *between), (np.ones((2, 3), np.float32), np.ones((2, 8), np.float32))
     model.train_on_batch(*data)
     checkpoints.save(tmp_path, 1, model, {})
     expected = model.train_on_batch(*data)
-    other = model_of()
+    other = model_of(8, *(type(layer).from_config(layer.get_config()) for layer in between))
     checkpoints.restore(other, checkpoints.latest(tmp_path).arrays)
     assert other.train_on_batch(*data) == pytest.approx(expected, rel=1e-6)
     assert int(other.optimizer.iterations) == 2
@@ -118,5 +134,5 @@ def test_checkpoints_take_their_share_of_the_time_and_no_more(tmp_path, monkeypa
 def test_no_room_for_a_checkpoint_is_told_first(tmp_path, monkeypatch):
     found = os.statvfs(tmp_path)
     monkeypatch.setattr(checkpoints.os, "statvfs", lambda _: os.statvfs_result([*found[:4], 1, *found[5:]]))
-    with pytest.raises(OSError, match="a checkpoint needs 1 MB, the disk has 0 MB left"):
-        checkpoints.check_space(tmp_path, model_of())
+    with pytest.raises(OSError, match="a checkpoint needs 7 MB, the disk has 0 MB left"):
+        checkpoints.check_space(tmp_path, model_of(200_000))  # 4 bytes each of 800,000 weights and momenta, and 1 MB

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from muspipe.errors import InputError
+from muspipe.training import history
 from muspipe.training.history import WATCHED, History, draw_history, joined_histories, read_history
 
 
@@ -13,6 +14,29 @@ def test_a_torn_row_is_left_out(tmp_path, torn):
     path = tmp_path / "history.csv"
     path.write_text("step,hours,loss,val_loss\n10,0.1,2,\n" + torn)
     assert [row["step"] for row in read_history(path)] == [10]
+
+
+def test_an_empty_file_has_no_rows(tmp_path):
+    (tmp_path / "history.csv").write_text("")
+    assert read_history(tmp_path / "history.csv") == []
+
+
+def test_a_run_that_goes_on_keeps_its_rows_to_the_digit_or_as_they_were(tmp_path, monkeypatch):
+    made = History(tmp_path / "history.csv", ())
+    made.start(0)
+    made.add({"step": 1_234_567, "hours": 0.123456, "loss": 2.0})
+    before = made.path.read_text()
+    assert "\n1234567,0.123456,2," in before
+    made.start(1_234_567)
+    assert made.path.read_text() == before and made.read()[0]["step"] == 1_234_567
+
+    def full_disk(_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(history, "_text", full_disk)
+    with pytest.raises(OSError):
+        made.start(1_234_567)
+    assert made.path.read_text() == before
 
 
 def test_rows_of_steps_that_are_done_again_go(tmp_path):
@@ -59,16 +83,27 @@ def test_the_parts_of_the_loss_are_drawn_beside_it():
     total, parts = draw_history([row(10, 0.1, 3), row(20, 0.2, 4)]).axes
     assert [line.get_label() for line in total.lines] == ["training", "validation"]
     assert total.lines[1].get_ydata().tolist() == [3, 4] and parts.get_legend().get_texts()[0].get_text() == "rpn"
-    assert all(axis.get_ylabel() for axis in (total, parts))
+    assert all(axis.get_ylabel() and axis.get_yscale() == "log" for axis in (total, parts))
+    assert len({line.get_color() for line in parts.lines}) == 1  # dashed in validation, and of the same colour
     assert len(draw_history([]).axes) == 1
 
 
 def test_what_is_watched_is_drawn_below():
     watched = {"learning_rate": 1e-3, "gradient_norm": 2.0, "examples_per_s": 8.0}
     rows = [row(10, 0.1, 3) | watched | {"recall": 0.25}, row(20, 0.2, 4) | watched | {"recall": 0.5}]
-    _, _, *below = draw_history(rows, marks=[(0.15, "noise")]).axes
+    rows.append(rows[-1] | {"step": 30, "hours": 0.3})  # not measured again
+    rows[0]["gradient_norm"] = math.nan  # not known yet
+    figure = draw_history(rows, marks=[(0.15, "noise")], title="twitch")
+    _, _, *below = figure.axes
+    assert figure.get_suptitle() == "twitch"
+    for axes in figure.axes:
+        (mark,) = (line for line in axes.lines if line.get_linestyle() == ":")
+        assert list(mark.get_xdata()) == [0.15, 0.15] and [text.get_text() for text in axes.texts] == ["noise"]
+    assert [axes.get_yscale() for axes in below] == ["log", "log", "linear", "linear"]
+    assert below[2].get_ylim()[0] == 0 and below[3].get_ylim() == (-0.02, 1.02)
     assert [axes.get_ylabel() for axes in below] == [*WATCHED.values(), "validation"]
-    assert [axes.lines[0].get_ydata().tolist() for axes in below] == [[1e-3] * 2, [2] * 2, [8] * 2, [0.25, 0.5]]
+    drawn = [[y for y in axes.lines[0].get_ydata() if y == y] for axes in below]
+    assert drawn == [[1e-3] * 3, [2] * 2, [8] * 3, [0.25, 0.5]]
     empty = dict.fromkeys((*WATCHED, "recall"), math.nan)
     assert len(draw_history([row(10, 0.1, 3) | empty]).axes) == 2  # nothing of it is known
 
@@ -79,6 +114,8 @@ def test_a_validation_that_rows_repeat_is_drawn_once_and_seen():
     drawn = [(x, y) for x, y in zip(validation.get_xdata(), validation.get_ydata(), strict=True) if y == y]
     assert drawn == [(0.2, 3)]
     assert validation.get_marker() == "o"
+    many, _ = draw_history([row(10 * i, 0.1 * i, 3 + i) for i in range(1, 42)]).axes
+    assert [line.get_marker() for line in many.lines] == ["None", "None"]  # of more than 40, lines are seen
 
 
 def test_steps_stand_above_the_hours_at_which_they_were_done():

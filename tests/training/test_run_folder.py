@@ -1,6 +1,7 @@
 """Folders of runs: what is in them, what is refused, what older ones say."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,8 @@ def test_what_is_read_is_what_was_written(tmp_path):
     plan = new_run(tmp_path / "run", settings).read_plan()
     assert plan.settings == settings and plan.schedule == settings.full_schedule()
     assert plan.preset == settings.full_preset()
+    assert plan.start == {"kind": "random", "weights": None}
+    assert set(plan.versions) >= {"muspipe", "keras", "numpy", "python", plan.versions["backend"]}
 
 
 def test_a_schedule_of_ones_own(tmp_path):
@@ -107,16 +110,54 @@ def test_a_run_is_watched_as_before(tmp_path):
     folder.read_plan()
 
 
+def test_a_run_is_extended_in_its_last_phase(tmp_path):
+    own = Schedule((Phase("a", 2, 1e-3), Phase("b", 6, 1e-4)), batch_size=2)
+    folder = new_run(tmp_path / "run", settings_of(steps=None, batch_size=None), schedule=own)
+    before = folder.config.read_bytes()
+    folder.extend(8)
+    assert folder.config.read_bytes() == before  # it has these steps
+    with pytest.raises(InputError, match="expected at least 8, the run's steps, got 7"):
+        folder.extend(7)
+    folder.extend(10)
+    folder.write_summary({"reason": "finished"})
+    folder.extend(13)
+    plan, config = folder.read_plan(), json.loads(folder.config.read_text())
+    assert [phase.steps for phase in plan.schedule.phases] == [2, 11] and plan.settings.steps == 13
+    assert [(was["from_steps"], was["to_steps"]) for was in config["extended"]] == [(8, 10), (10, 13)]
+    folder.write_summary({"reason": "early stopping"})
+    with pytest.raises(InputError, match="stopped early"):
+        folder.extend(20)
+    assert json.loads(folder.config.read_text()) == config
+
+
+def test_a_summary_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path)
+    folder.write_summary({"reason": "finished"})
+
+    def half(path, text, **_):
+        path.write_bytes(text[:3].encode())
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OSError):
+        folder.write_summary({"reason": "time"})
+    assert folder.read_summary() == {"reason": "finished"} and list(tmp_path.iterdir()) == [folder.summary]
+
+
 def test_folders_that_are_no_runs(tmp_path):
     with pytest.raises(InputError, match="expected the folder of a run, but there is no config.json"):
         RunFolder(tmp_path).read_plan()
     folder = new_run(tmp_path / "run", settings_of())
     with pytest.raises(InputError, match="expected the folder of a run, but there is no summary.json"):
         folder.read_summary()
-    with pytest.raises(InputError, match="exists already; give --resume"):
-        new_run(tmp_path / "run", settings_of())
+    for taken in (tmp_path / "run", folder.config):
+        with pytest.raises(InputError, match="exists already; give --resume"):
+            new_run(taken, settings_of())
+    with pytest.raises(InputError, match="expected the folder of a run"):
+        RunFolder(folder.config).read_plan()
     whole = json.loads(folder.config.read_text())
-    for text in ("{", "[1]", json.dumps(whole | {"settings": {}}), json.dumps(whole | {"preset": {}})):
+    lacking = {name: value for name, value in whole.items() if name != "versions"}
+    for text in ("{", "[1]", *map(json.dumps, (whole | {"settings": {}}, whole | {"preset": {}}, lacking))):
         folder.config.write_text(text)
         with pytest.raises(InputError, match="config.json: damaged"):
             folder.read_plan()
@@ -134,8 +175,11 @@ def test_what_was_refused_leaves_no_folder(tmp_path):
 
 
 def test_discard_takes_away_what_new_run_made_and_nothing_else(tmp_path):
-    new_run(tmp_path / "run", settings_of()).discard()
-    assert not (tmp_path / "run").exists()
+    folder = new_run(tmp_path / "some" / "run", settings_of())
+    folder.history.write_text("step")
+    folder.tensorboard.mkdir()
+    folder.discard()
+    assert not folder.path.exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("kept")
     RunFolder(tmp_path / "mine").discard()
