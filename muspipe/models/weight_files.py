@@ -1,7 +1,7 @@
 """The format of weight files: HDF5, one dataset for each weight, and the preset of the network. No pickle.
 
-float16 halves a file; the values come back as float32. The checksum is over names, shapes and values. Wherever a file
-is read, the index of one in parts may stand for it (see weight_parts.py).
+float16 halves a file; the values come back as float32, and an array with values above 65,504 stays so. The checksum is
+over names, shapes and values. Wherever a file is read, the index of one in parts may stand for it (see weight_parts.py).
 """
 
 from __future__ import annotations
@@ -39,11 +39,15 @@ def arrays_of(model) -> dict[str, np.ndarray]:
 
 
 def save(model, path, meta: dict | None = None, dtype: str = "float32") -> str:
-    """Write the weights of a model made by a preset; returns the checksum. meta: plain values to keep."""
-    with np.errstate(over="ignore"):  # reported below
-        arrays = {name: array.astype(dtype) for name, array in arrays_of(model).items()}
+    """Write the weights of a model made by a preset; returns the checksum. meta: plain values to keep. An array that
+    the dtype cannot hold, as a large variance in float16, stays as it is. ValueError for weights that are not finite.
+    """
+    arrays = arrays_of(model)
     if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise ValueError(f"{path}: weights are not finite in {dtype}; nothing was written")
+        raise ValueError(f"{path}: weights are not finite; nothing was written")
+    with np.errstate(over="ignore"):  # such arrays are not taken
+        narrow = {name: array.astype(dtype) for name, array in arrays.items()}
+    arrays = {name: array if np.isfinite(array).all() else arrays[name] for name, array in narrow.items()}
     checksum = _checksum(arrays)
     with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["format"] = FORMAT

@@ -247,10 +247,24 @@ def test_wrong_weight_files(small_presets, tmp_path):
         weight_files.read(path)
     with pytest.raises(FileNotFoundError):
         weight_files.read(tmp_path / "none.h5")
-    twitch.weights[0].assign(np.full(twitch.weights[0].shape, 1e9))
-    with pytest.raises(ValueError, match="not finite in float16"):
+    twitch.weights[0].assign(np.full(twitch.weights[0].shape, np.inf))
+    with pytest.raises(ValueError, match="weights are not finite"):
         weight_files.save(twitch, tmp_path / "inf.h5", dtype="float16")
     assert not (tmp_path / "inf.h5").exists()
+
+
+def test_what_float16_cannot_hold_stays_as_it_is(small_presets, tmp_path):
+    """A variance of 968,393 is what one of the paper's networks had."""
+    twitch = small_presets["twitch"].build()
+    twitch.weights[0].assign(np.full(twitch.weights[0].shape, 968_393.0))
+    before = weight_files.arrays_of(twitch)
+    weight_files.save(twitch, tmp_path / "large.h5", dtype="float16")
+    _, after, _ = weight_files.read(tmp_path / "large.h5")
+    large = [name for name, array in before.items() if np.abs(array).max() > 65_504]
+    assert len(large) == 1
+    for name, array in before.items():
+        expected = array if name in large else array.astype(np.float16)
+        np.testing.assert_array_equal(after[name], expected.astype(np.float32))
 
 
 def test_ground_truth_of_a_batch(small_presets, batches):
