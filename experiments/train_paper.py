@@ -11,7 +11,7 @@ from the last checkpoint, if DIR is still there. Every stage is a public command
 
 probe      40 steps, to see how long one takes (without --steps)
 seg-clean  schedule short without noise, both scenarios, 1-30 units, fresh sequences simulated on the CPU's cores
-seg-noise  schedule short from there, at 10-30 dB and a fifth clean: a fifth of the steps, as in the paper
+seg-noise  schedule short from there, at 10-30 dB and half the learning rate: a sixth of all steps, as in the paper
 networks   the best weights in float16, in parts of 15.5 MiB with their checksums: seg-paper.parts.json
 data-*     test sets of both scenarios; eval-*: recall, precision and pixels on them, clean, at 20 and at 10 dB
 
@@ -86,7 +86,7 @@ def stages(what: Training, out: Path, n_steps: int) -> list[Stage]:
     """All but the probe, in order."""
     noisy = max(1, round(n_steps * what.noise_share))
     clean = training(what, out / "seg-clean", max(1, n_steps - noisy))
-    noise = ("--weights", f"{out / 'seg-clean'}", "--snr-db", "10", "30", "--clean-share", "0.2")
+    noise = ("--weights", f"{out / 'seg-clean'}", "--snr-db", "10", "30", "--learning-rate", "5e-4")
     found = [clean, training(what, out / "seg-noise", noisy, *noise), packing(out, "seg-noise")]
     for scenario in SCENARIOS:
         data = out / f"data-{scenario}"

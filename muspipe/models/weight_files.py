@@ -1,7 +1,7 @@
 """The format of weight files: HDF5, one dataset for each weight, and the preset of the network. No pickle.
 
 float16 halves a file; the values come back as float32, and an array with values above 65,504 stays so. The checksum is
-over names, shapes and values. Wherever a file is read, the index of one in parts may stand for it (see weight_parts.py).
+over names, shapes and values. Wherever a file is read, the index of one in parts may stand for it (weight_parts.py).
 """
 
 from __future__ import annotations

@@ -144,8 +144,10 @@ def draw_history(rows: list[dict], marks: Sequence[tuple[float, str]] = (), titl
     each = 1 + bool(parts)
     small = [figure.add_subplot(grid[1, i * each : (i + 1) * each]) for i in range(below)]
     _draw_watched(small, rows, watched, measures)
-    for axes in (*panels, *small):
+    for axes in panels:
         _finish(axes, marks)
+    for axes in small:  # too narrow for names
+        _finish(axes, [(hour, "") for hour, _ in marks])
     figure.suptitle(title, fontsize=10)
     return figure
 
@@ -169,6 +171,8 @@ def _finish(axes, marks):
     axes.grid(alpha=0.3, which="both", lw=0.4)
     for hour, text in marks:
         axes.axvline(hour, color="#606060", lw=0.8, ls=":")
+        if not text:
+            continue
         at = {"xy": (hour, 1), "xycoords": ("data", "axes fraction"), "xytext": (3, -9)}
         axes.annotate(text, **at, textcoords="offset points", fontsize=7, color="#606060")
     if axes.get_legend_handles_labels()[0]:
