@@ -6,10 +6,10 @@ Expected: fig07.png, 5 of 5 units found, mean RoA 0.98 (published: 5 of 5); fig0
 (published: 13 of 15); these numbers in fig07_08.csv.
 
 The paper's pipeline, method `deep`: Mask R-CNN for the territories, then the twitch network. The networks are the
-slimmed ones that come with muspipe, seg-compact and twitch-compact, as those of the paper's own size have not been
-trained; --segmentation and --twitch take others. The sequences are ours, scenario paper, drawn by one seed that was not
-chosen for what is found in it. One sequence is an example, not a measurement: over 100 of 15 units seg-compact finds
-0.96. The noise level of the published examples is not in our notes; here it is 20 dB.
+slimmed ones that come with muspipe, seg-compact and twitch-compact; --segmentation and --twitch take others, as those
+of the paper's own size, of which printed/figures are (5 of 5 and 14 of 15). The sequences are ours, scenario paper,
+drawn by one seed that was not chosen for what is found in it. One sequence is an example, not a measurement: over 100
+of 15 units seg-compact finds 0.96. The noise level of the published examples is not in our notes; here it is 20 dB.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """The law through a training's curve."""
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,15 @@ def test_too_few_points_and_no_run(run, tmp_path):
     done = call(tmp_path, run("a", [100, 200, 300], {"loss": [3.0, 2.0, 1.0]}), "--column", "loss", "--from", 0)
     assert done.returncode == 2 and "loss: expected at least 4 values from step 0 on, got 3" in done.stderr
     assert call(tmp_path, tmp_path / "none").returncode == 2
+
+
+def test_what_is_said_of_the_papers_segmentation_network(tmp_path):
+    text = " ".join((ROOT / "experiments/README.md").read_text(encoding="utf-8").split())
+    kept = ROOT / "experiments/printed/seg-clean"
+    found = []
+    for first in (300, 900):
+        done = call(tmp_path, kept, "--column", "loss", "--from", first, "--at", 20_000, 600_000)
+        numbers = [float(number) for number in re.findall(r"\d\.\d+", done.stdout.replace(str(tmp_path), ""))]
+        found.append([f"{number:.2f}" for number in numbers])
+    for a, low, high, b, low_b, high_b in found:
+        assert f"{a} ({low}-{high})" in text and f"{b} ({low_b}-{high_b})" in text

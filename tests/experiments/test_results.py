@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from experiments import fig09, fig10, published_table, tables
+from experiments import fig09, fig10, inference_defaults, published_table, tables
 from muspipe.evaluation.stored import COLUMNS
 from muspipe.training.history import read_history
 
@@ -65,6 +65,8 @@ def test_the_table_of_the_readme():
     assert [row[:2] for row in rows] == [[s, n] for s in SCENARIOS for n in ("1", "5", "15", "25")]
     three = ("recall", "precision", "roa")
     columns = (("hybrid", FIVE, NOW), ("deep", FIVE, NOW), ("ica", three, NOW), ("stica", three, RAW))
+    assert head[6] == "the paper's networks, trained here: the same"
+    columns += (("noise", FIVE, read_printed("noise")),)
     for scenario, n_units, *cells in rows:
         for cell, (method, metrics, raw) in zip(cells, columns, strict=False):
             assert_shows(cell, [(scenario, method, "10", n_units, metric) for metric in metrics], raw)
@@ -157,26 +159,74 @@ def test_twitch_trains_of_the_true_territories():
     assert shown == raw and len(raw) == 2 * 18 * 4
 
 
+PRINTED = ROOT / "experiments/printed"
+TRAININGS = ("seg-clean", "seg-noise", "twitch-clean", "twitch-noise")
+
+
+def read_printed(kind):
+    """Of both scenarios, all 36 cells; of the networks trained without noise, one scenario may be all."""
+    places = [PRINTED / f"eval-{kind}{ending}.csv" for ending in ("", "-physiological")]
+    found = {}
+    for place in filter(Path.is_file, places):
+        found |= read_raw(place)
+    return found
+
+
+def test_the_networks_of_the_paper():
+    """Every cell that is kept is shown: 100 sequences, five metrics."""
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    head, *rows = table_after(text, "| trained | scenario | SNR [dB] |")
+    units = [re.match(r"\d+", cell)[0] for cell in head[3:]]
+    raw = {"with noise": read_printed("noise"), "without": read_printed("clean")}
+    seen = dict.fromkeys(raw, 0)
+    for trained, scenario, snr_db, *cells in rows:
+        method = "noise" if trained == "with noise" else "clean"
+        for n_units, cell in zip(units, cells, strict=True):
+            assert_shows(cell, [(scenario, method, snr_db, n_units, metric) for metric in FIVE], raw[trained])
+            seen[trained] += len(FIVE)
+    assert seen == {trained: len(found) for trained, found in raw.items()} and seen["with noise"] == 36 * len(FIVE)
+
+
 def test_the_twitch_network_of_the_paper():
-    raw = read_raw(ROOT / "experiments/results/twitch_paper.csv")
+    raw = read_printed("twitch-noise")
     text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
     head, *rows = table_after(text, "RoA with the true territories, by number of motor\nunits")
     shown = [(s, snr_db, n, cell) for s, snr_db, *cells in rows for n, cell in zip(head[2:], cells, strict=True)]
     for s, snr_db, n_units, cell in shown:
-        assert_shows(cell, [(s, "twitch-paper", snr_db, n_units, "roa")], raw)
+        assert_shows(cell, [(s, "twitch-noise", snr_db, n_units, "roa")], raw)
         assert float(cell) > 0.90, "the published number"
     assert len(shown) == len(raw) == 36
 
 
-def test_the_segmentation_network_of_the_paper():
-    raw = read_raw(ROOT / "experiments/results/seg_paper.csv", "10")
+def test_the_trainings_of_the_papers_networks():
     text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
-    _, *rows = table_after(text, "| scenario | SNR [dB] | 1 unit | 5 |")
-    metrics = ("recall", "segmentation_recall", "segmentation_precision", "roa")
-    for scenario, snr_db, *cells in rows:
-        for n_units, cell in zip(("1", "5", "10", "15", "20", "25"), cells, strict=True):
-            assert_shows(cell, [(scenario, "seg-paper 1500", snr_db, n_units, metric) for metric in metrics], raw)
-    assert len(rows) == 4 and len(raw) == 4 * 6 * 5
+    _, *rows = table_after(text, "| network | trained | steps |")
+    summaries = [json.loads((PRINTED / name / "summary.json").read_text(encoding="utf-8")) for name in TRAININGS]
+    for (_, _, steps, hours, best, _), summary in zip(rows, summaries, strict=True):
+        assert summary["reason"] == "finished"
+        assert (steps, hours) == (f"{summary['step']:,}", f"{summary['hours']:.2f}")
+        assert best == f"{summary['best']['val_loss']:.3f} at step {summary['best']['step']:,}"
+    kept = [path for path in PRINTED.rglob("*") if path.suffix in (".csv", ".json", ".md")]
+    assert not any(word in path.read_text(encoding="utf-8") for path in kept for word in ("/tmp", "/work"))
+
+
+def test_the_table_of_the_papers_networks_is_made_of_what_is_kept():
+    rows = published_table.rows_of(PRINTED)
+    settings = json.loads((PRINTED / "replicate.json").read_text(encoding="utf-8"))["settings"]
+    assert published_table.markdown(rows, settings) == (PRINTED / "table.md").read_text(encoding="utf-8")
+
+
+def test_what_single_defaults_of_detection_cost():
+    text = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    head, *rows = table_after(text, "| option | value | 1 unit |")
+    with open(ROOT / "experiments/results/inference_defaults.csv", encoding="utf-8", newline="") as file:
+        raw = {(r["option"], r["value"], r["units"], r["metric"]): (r["mean"],) for r in csv.DictReader(file)}
+    units = [re.match(r"\d+", cell)[0] for cell in head[2:]]
+    for option, value, *cells in rows:
+        for n_units, cell in zip(units, cells, strict=True):
+            keys = [(option.strip("`"), value, n_units, metric) for metric in inference_defaults.METRICS]
+            assert_shows(cell, keys, raw)
+    assert len(raw) == len(rows) * len(units) * len(inference_defaults.METRICS)
 
 
 def test_the_anchors():
@@ -262,8 +312,10 @@ RESULTS = {
         ("scenario", "stica"): "results/paper.csv",
         ("scenario", "units", "clean-trained: no noise"): "results/paper.csv",
         ("scenario", "SNR [dB]", "units", "`twitch-refit`"): "results/twitch_true_paper.csv",
-        ("scenario", "SNR [dB]", "1"): "results/twitch_paper.csv",
-        ("scenario", "SNR [dB]", "1 unit"): "results/seg_paper.csv",
+        ("scenario", "SNR [dB]", "1"): "printed/eval-twitch-noise.csv",
+        ("trained", "scenario", "SNR [dB]", "1 unit"): "printed/eval-noise.csv",
+        ("network", "trained", "steps"): "printed",
+        ("option", "value", "1 unit"): "results/inference_defaults.csv",
         ("scenario", "case", "trains"): "results/discharges.csv",
         ("units", "echo, 25 dB", "physiological, 10 dB"): "results/doublets.csv",
         ("scenario", "units", "stica", "stjade"): "results/field.csv",
@@ -322,14 +374,13 @@ def test_what_has_been_run_of_the_replication():
 
 
 @pytest.mark.parametrize(("figure", "digits"), [(fig09, 2), (fig10, 3)])
-def test_losses_of_the_replication(figure, digits):
+def test_losses_of_the_trainings_drawn(figure, digits):
     said = " ".join(figure.__doc__.split())
     clean, noise = (read_history(run / "history.csv") for run in figure.RUNS)
     ends = [f"{row['loss']:.{digits}f}" for rows in (clean, noise) for row in (rows[0], rows[-1])]
     assert "training loss from {} to {}, then from {} to {}".format(*ends) in said
-    validated = [row["val_loss"] for row in clean if row["val_loss"] == row["val_loss"]]
-    ends = [validated[0], validated[-1], noise[0]["val_loss"], noise[-1]["val_loss"]]
-    ends = [f"{value:.{digits}f}" for value in ends]
+    validated = [[row["val_loss"] for row in rows if row["val_loss"] == row["val_loss"]] for rows in (clean, noise)]
+    ends = [f"{value:.{digits}f}" for values in validated for value in (values[0], values[-1])]
     assert "validation loss from {} to {}, with noise from {} to {}".format(*ends) in said
 
 
