@@ -175,7 +175,7 @@ def test_weights_that_are_not_finite_are_not_kept(tmp_path):
     folder = two_phases(tmp_path / "run")
     device = Scripted([np.nan, np.nan])
     device.done = np.nan
-    with pytest.raises(InputError, match="weights are not finite .*the checkpoint before step 4 is whole"):
+    with pytest.raises(InputError, match="weights are not finite; .*the checkpoint before step 4 is whole"):
         run(folder.path, devices=device)
     assert not list(RunFolder(folder.path).path.glob("*.weights.h5"))
 
