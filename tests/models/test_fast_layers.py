@@ -20,6 +20,7 @@ def gradients(function, arrays):
     return np.asarray(value), [np.asarray(g) for g in tape.gradient(scalar, variables)]
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes its gradients with TensorFlow")
 def test_convolution_and_its_gradients_are_those_of_keras():
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(s).astype(np.float32) for s in ((2, 4, 5, 9, 3), (3, 1, 5, 3, 4))]
@@ -53,12 +54,14 @@ def both(layer, other, x):
         (lambda kind: kind(4, (3, 3, 16), padding="same"), (2, 4, 4, 20, 3)),
     ],
 )
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes its gradients with TensorFlow")
 def test_layers_of_convolution(make, shape):
     x = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
     for a, b in zip(*both(make(Conv3D), make(layers.Conv3D), x), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * np.abs(b).max())
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes its gradients with TensorFlow")
 def test_gru_both_ways_is_keras_own():
     x = np.random.default_rng(2).standard_normal((3, 30, 5)).astype(np.float32)
 

@@ -27,6 +27,7 @@ def gradient(preset, batch, policy, **more):
 
 
 @pytest.mark.parametrize("correlation_weight", [0.0, 1.0])
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes its gradients with TensorFlow")
 def test_gradients_of_the_twitch_network_in_bfloat16(small_presets, batches, correlation_weight):
     preset = small_presets["twitch"].changed(
         {
@@ -43,6 +44,7 @@ def test_gradients_of_the_twitch_network_in_bfloat16(small_presets, batches, cor
 
 
 @pytest.mark.parametrize("mask_rois", ["possible", "positive"])
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes its gradients with TensorFlow")
 def test_gradients_of_the_segmentation_in_bfloat16(small_presets, examples, mask_rois):
     """The RoIs are given, as those of the RPN would differ from one precision to the other."""
     wider = {"RESNET_FILTERS": [8, 8, 8, 8], "TOP_DOWN_PYRAMID_SIZE": 16, "MASK_CHANNELS": 16, "RPN_CHANNELS": 16}
