@@ -120,9 +120,12 @@ class RunFolder:
 
     def watched(self, options: dict) -> dict:
         """The options, {name: value} of TrainerOptions, with those of WATCHING that are not given as they were the last
-        time; config.json keeps them for the next."""
+        time; config.json keeps them for the next. InputError if they are damaged there."""
         config = self._read(self.config)
-        before = dict(config.get("watched", {}))
+        before = config.get("watched", {})
+        if not isinstance(before, dict) or not before.keys() <= set(WATCHING):
+            known = ", ".join(WATCHING)
+            raise InputError(f"{self.config}: damaged (watched: expected some of {known}, got {before!r})")
         now = before | {name: value for name, value in options.items() if name in WATCHING}
         if now != before:
             write_json(self.config, config | {"watched": now})

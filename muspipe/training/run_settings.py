@@ -44,8 +44,7 @@ class TrainSettings:
     )
     learning_rate: float | None = setting(
         None,
-        "highest of the run: the rates of all phases are scaled to it; default: the schedule's. A trained network that "
-        "goes on with --weights forgets less at a lower one",
+        "highest of the run: the rates of all phases are scaled to it; default: the schedule's",
         above=0,
     )
     data: str | None = setting(None, "data set made by `muspipe simulate`", metavar="DIR")

@@ -214,6 +214,10 @@ def test_the_table_of_the_papers_networks_is_made_of_what_is_kept():
     rows = published_table.rows_of(PRINTED)
     settings = json.loads((PRINTED / "replicate.json").read_text(encoding="utf-8"))["settings"]
     assert published_table.markdown(rows, settings) == (PRINTED / "table.md").read_text(encoding="utf-8")
+    kept = read_raw(PRINTED / "eval-stica.csv")
+    assert len(kept) == 18 * len(FIVE)
+    for key, values in kept.items():
+        assert [float(value) for value in values] == [float(value) for value in RAW[key]]
 
 
 def test_what_single_defaults_of_detection_cost():

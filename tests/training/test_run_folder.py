@@ -108,6 +108,11 @@ def test_a_run_is_watched_as_before(tmp_path):
     assert folder.watched({"metrics_every": 5, "tensorboard": True}) == {"metrics_every": 5, "tensorboard": True}
     assert folder.watched({"max_minutes": 1.0}) == {"max_minutes": 1.0, "metrics_every": 5, "tensorboard": True}
     folder.read_plan()
+    config = json.loads(folder.config.read_text())
+    for damaged in (5, ["metrics_every"], {"steps": 3}):
+        folder.config.write_text(json.dumps(config | {"watched": damaged}))
+        with pytest.raises(InputError, match="damaged .watched: expected some of metrics_every"):
+            folder.watched({})
 
 
 def test_a_run_is_extended_in_its_last_phase(tmp_path):
