@@ -208,7 +208,8 @@ def undisturbed(simulated, tmp_path_factory):
 
 def run_in_background(folder, out, jobs):
     command = [sys.executable, "-m", "muspipe", "identify", folder, "--jobs", str(jobs), *ICA, "--out", out]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # though tests run in the background
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **heard)
 
 
 def test_the_same_bytes_with_any_number_of_jobs(simulated, undisturbed, tmp_path):
